@@ -1,0 +1,1 @@
+"""Floor 3: System 2. Perceive, plan, execute, ask."""

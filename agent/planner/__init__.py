@@ -1,0 +1,1 @@
+"""From plain words to a proved skill graph."""

@@ -1,0 +1,46 @@
+"""The nouns of a tabletop: what can be seen, in which colours, and where it can be put.
+
+Both the world that draws them and the mind that names them need the same words, so they are
+said once, on the lowest floor that both may import.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """Kinds of object that can be grasped."""
+
+    CUP = "cup"
+    PLATE = "plate"
+    SPOON = "spoon"
+    BOTTLE = "bottle"
+    CUBE = "cube"
+
+
+class Colour(StrEnum):
+    """Colours that objects come in."""
+
+    RED = "red"
+    GREEN = "green"
+    BLUE = "blue"
+    YELLOW = "yellow"
+    ORANGE = "orange"
+    PURPLE = "purple"
+    WHITE = "white"
+
+
+class Place(StrEnum):
+    """Fixtures that objects can be put in. The bare table is the absence of a place."""
+
+    SINK = "sink"
+    DISH_RACK = "dish_rack"
+    UTENSIL_HOLDER = "utensil_holder"
+    BIN = "bin"
+    TRAY = "tray"
+
+    @property
+    def phrase(self) -> str:
+        """The place as it is said: `dish rack`."""
+        return self.value.replace("_", " ")

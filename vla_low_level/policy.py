@@ -1,0 +1,97 @@
+"""The contract of System 1: observation and instruction in, action chunk out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_low_level.action import ActionChunk
+from vla_low_level.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class GraspTarget:
+    """Where to close the fingers.
+
+    Attributes:
+        position_m: float64 [3], where the fingertips meet, world.
+        yaw_rad: Angle of the finger-opening axis about world z; equal modulo pi.
+        height_m: Height above the table that is safe to travel at, tool centre point.
+    """
+
+    position_m: NDArray[np.float64]
+    yaw_rad: float
+    height_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTarget:
+    """Where to open the fingers. Fields as in `GraspTarget`."""
+
+    position_m: NDArray[np.float64]
+    yaw_rad: float
+    height_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetreatTarget:
+    """Go up and out of the cameras' way, fingers as they are."""
+
+    height_m: float
+
+
+Target = GraspTarget | ReleaseTarget | RetreatTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A subgoal for System 1.
+
+    Attributes:
+        text: The subgoal in plain words, all that a generalist needs.
+        target: The same subgoal as a perceived pose, for specialists; None when nothing was perceived.
+    """
+
+    text: str
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOutput:
+    """A chunk, and what the same forward pass says about itself.
+
+    Attributes:
+        chunk: The motion.
+        progress: 0..1, the policy's own belief that the subgoal is done. Never taken as success.
+        features: Arrays for the monitor, by name (`embedding` [d], `heatmap_entropy` [cameras], ...).
+    """
+
+    chunk: ActionChunk
+    progress: float
+    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+class Policy(Protocol):
+    """Anything that can act. Keeps state only between `reset` calls."""
+
+    @property
+    def policy_id(self) -> str:
+        """Name and version, as it stands in traces."""
+        ...
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Images that `act` needs in its observation."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the last subgoal."""
+        ...
+
+    def act(self, observation: Observation, instruction: Instruction) -> PolicyOutput:
+        """Choose the next chunk."""
+        ...
