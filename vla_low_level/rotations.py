@@ -32,13 +32,13 @@ def rotation_vector(rotation: F64) -> F64:
     )
     angle = math.acos(cosine)
     if angle < 1e-6:
-        return skew / 2.0
+        return np.asarray(skew / 2.0)
     if math.pi - angle < 1e-4:
         # The skew part vanishes at half a turn; the axis is then the dominant column of R + I.
         symmetric = rotation + np.eye(3)
         axis: F64 = symmetric[:, int(np.argmax(np.diag(symmetric)))]
         return np.asarray(axis * (angle / float(np.linalg.norm(axis))))
-    return skew * (angle / (2.0 * math.sin(angle)))
+    return np.asarray(skew * (angle / (2.0 * math.sin(angle))))
 
 
 def rotation_matrix(vector: F64) -> F64:
@@ -48,7 +48,7 @@ def rotation_matrix(vector: F64) -> F64:
         return np.eye(3)
     x, y, z = vector / angle
     k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + math.sin(angle) * k + (1.0 - math.cos(angle)) * (k @ k)
+    return np.asarray(np.eye(3) + math.sin(angle) * k + (1.0 - math.cos(angle)) * (k @ k))
 
 
 def wrap(angle_rad: float) -> float:
