@@ -1,0 +1,137 @@
+"""Content-addressed files: everything large in a run, named by the sha256 of its bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from traces.errors import TandemError
+from traces.storage import storage_error
+from traces.values import as_json
+
+MAX_BLOB_BYTES = 1 << 28
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def is_sha(name: object) -> bool:
+    """Whether this can name a blob: 64 lower-case hex digits and nothing else."""
+    return isinstance(name, str) and _SHA256.fullmatch(name) is not None
+
+
+class BlobStore:
+    """The blobs of one run. Equal bytes are stored once; a name is never overwritten.
+
+    A blob is whole or absent after the death of the process; only the log is forced to the disk
+    itself, so a power cut may cost blobs, which verification then reports.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Store bytes and return their sha256.
+
+        Raises:
+            TandemError: `STORE_FULL`, `STORE_READ_ONLY` or `STORE_IO`.
+        """
+        name = hashlib.sha256(data).hexdigest()
+        target = self._folder / name
+        if target.exists():
+            return name
+        partial = self._folder / f".{name}.{os.getpid()}.part"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(data)
+            partial.replace(target)
+        except OSError as cause:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise storage_error(cause, target) from cause
+        return name
+
+    def get(self, name: str) -> bytes:
+        """Read a blob and check it against its name.
+
+        Raises:
+            TandemError: `BLOB_MISSING`, or `BLOB_CORRUPT` when the bytes are not those that were stored.
+        """
+        if not is_sha(name):
+            raise TandemError("BLOB_CORRUPT", f"{name[:80]!r} cannot name a blob")
+        target = self._folder / name
+        try:
+            if target.stat().st_size > MAX_BLOB_BYTES:
+                raise TandemError("BLOB_CORRUPT", f"blob {name} is larger than {MAX_BLOB_BYTES} bytes")
+            data = target.read_bytes()
+        except OSError as cause:
+            raise TandemError("BLOB_MISSING", f"blob {name} is not there: {cause.strerror}") from cause
+        if hashlib.sha256(data).hexdigest() != name:
+            raise TandemError("BLOB_CORRUPT", f"blob {name} does not hold the bytes that were stored")
+        return data
+
+    def names(self) -> Iterator[str]:
+        """Every blob that is there, sorted; other files are passed over."""
+        if self._folder.is_dir():
+            yield from sorted(path.name for path in self._folder.iterdir() if is_sha(path.name))
+
+    def get_json(self, name: str) -> Any:
+        """Read a JSON blob. Raises as `get`."""
+        try:
+            return json.loads(self.get(name))
+        except (ValueError, RecursionError) as cause:
+            raise TandemError("BLOB_CORRUPT", f"blob {name} is not JSON") from cause
+
+    def get_arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """Read an array blob; nothing in it is unpickled. Raises as `get`."""
+        data = self.get(name)
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                if sum(member.file_size for member in archive.infolist()) > MAX_BLOB_BYTES:
+                    raise TandemError("BLOB_CORRUPT", f"blob {name} unpacks to too much")
+                return {
+                    member.removesuffix(".npy"): np.lib.format.read_array(
+                        io.BytesIO(archive.read(member)), allow_pickle=False
+                    )
+                    for member in archive.namelist()
+                }
+        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, NotImplementedError) as cause:
+            raise TandemError("BLOB_CORRUPT", f"blob {name} holds no arrays") from cause
+
+
+def encode_image(rgb: NDArray[np.uint8]) -> bytes:
+    """PNG bytes of a uint8 [H, W, 3] image."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An npz whose bytes depend on the arrays alone: fixed dates, sorted names, no compression.
+
+    Raises:
+        ValueError: An array holds Python objects.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for key in sorted(arrays):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{key}.npy", _EPOCH), member.getvalue())
+    return buffer.getvalue()
+
+
+def encode_json(value: object) -> bytes:
+    """Canonical JSON bytes."""
+    return as_json(value).encode("utf-8", "backslashreplace")

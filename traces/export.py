@@ -1,0 +1,80 @@
+"""The projection of a run that leaves this machine: OTLP over HTTP, when somebody asks for it.
+
+Configured by the standard variables only (`OTEL_EXPORTER_OTLP_ENDPOINT`,
+`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_BSP_*`, ...). A slow or missing
+endpoint costs the run nothing: spans are sent from a thread of their own, and failures are counted, not
+printed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_CLOSE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCount:
+    """Spans that the endpoint accepted, and spans that it did not take."""
+
+    sent: int
+    failed: int
+
+
+class CountingExporter(SpanExporter):
+    """An exporter around an exporter that counts what becomes of spans."""
+
+    def __init__(self, inner: SpanExporter) -> None:
+        self._inner = inner
+        self.sent = 0
+        self.offered = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Pass a batch on."""
+        self.offered += len(spans)
+        result = self._inner.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self.sent += len(spans)
+        return result
+
+    def shutdown(self) -> None:
+        """End the exporter, retries included."""
+        self._inner.shutdown()
+
+
+class OtlpExport:
+    """Sends ended spans in the background."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._counting = CountingExporter(exporter)
+        self._batches = BatchSpanProcessor(self._counting)
+        self.processor: SpanProcessor = self._batches
+
+    @classmethod
+    def from_environment(cls) -> OtlpExport | None:
+        """Set up what the `OTEL_*` variables ask for; None when they ask for nothing."""
+        off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        none = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
+        if off or none or not any(os.environ.get(name, "").strip() for name in _ENDPOINTS):
+            return None
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        # What goes wrong on the way is counted and told at close; the terminal belongs to the person.
+        for name in ("opentelemetry.exporter", "opentelemetry.sdk"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        return cls(OTLPSpanExporter())
+
+    def close(self) -> ExportCount:
+        """Send what is left, within a few seconds, and count."""
+        closing = threading.Thread(target=self._batches.shutdown, args=(_CLOSE_S * 1000,), daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S + 1.0)
+        return ExportCount(self._counting.sent, self._counting.offered - self._counting.sent)

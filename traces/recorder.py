@@ -1,0 +1,178 @@
+"""The flight recorder of one run: spans into a write-ahead log, large things into blobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from traces import names
+from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
+from traces.errors import TandemError
+from traces.export import OtlpExport
+from traces.span import Links, Session, Span, WalSpanProcessor, steady_clock
+from traces.storage import BLOB_FOLDER, RESULT_FILE, TRACE_FILE, storage_error
+from traces.values import plain_all
+from traces.wal import WalWriter
+
+
+class Recorder:
+    """Records one run into one folder.
+
+    `with recorder.span(names.CHUNK.format(k=3)) as span:` puts the span under the one that is open in
+    the same thread. Every method raises `TandemError` (`STORE_FULL`, `STORE_IO`, `STORE_READ_ONLY`)
+    when the disk fails, and after that always: the caller stops the motion.
+    """
+
+    def __init__(self, folder: Path, wal: WalWriter, attributes: Mapping[str, object]) -> None:
+        """Use `Recorder.open`."""
+        self._folder = folder
+        self._wal = wal
+        self._blobs = BlobStore(folder / BLOB_FOLDER)
+        self._export = OtlpExport.from_environment()
+        clock_ns = steady_clock()
+        ids = _UniqueIds()
+        self._trace_id = f"{ids.trace_id:032x}"
+        facts = plain_all({names.SCHEMA: names.SCHEMA_VERSION, **attributes})
+        wal.append({"t": "run", "trace": self._trace_id, "ns": clock_ns(), "pid": os.getpid(), "a": facts})
+        self._provider = _Provider(facts, ids)
+        self._provider.add_span_processor(WalSpanProcessor(wal))
+        if self._export is not None:
+            self._provider.add_span_processor(self._export.processor)
+        tracer = self._provider.get_tracer(names.SCOPE, str(names.SCHEMA_VERSION))
+        self._session = Session(wal, tracer, clock_ns)
+
+    @classmethod
+    def open(cls, folder: Path, attributes: Mapping[str, object]) -> Recorder:
+        """Begin a recording.
+
+        Args:
+            folder: Created when missing; must not hold a run yet.
+            attributes: Facts about the whole run, known before it begins (`names.COMMAND_TEXT`, ...).
+
+        Raises:
+            TandemError: `RUN_EXISTS`, `STORE_FULL`, `STORE_READ_ONLY` or `STORE_IO`.
+        """
+        path = folder / TRACE_FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            wal = WalWriter(path)
+        except FileExistsError as cause:
+            raise TandemError(
+                "RUN_EXISTS", f"{folder} holds a run already", fix="record into another folder"
+            ) from cause
+        except OSError as cause:
+            raise storage_error(cause, folder) from cause
+        return cls(folder, wal, attributes)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is recorded."""
+        return self._folder
+
+    @property
+    def trace_id(self) -> str:
+        """The trace's id, 32 hex digits; what an OTLP backend calls it too."""
+        return self._trace_id
+
+    def span(self, name: str, attributes: Mapping[str, object] | None = None, links: Links = ()) -> Span:
+        """A span that starts when it is entered, under the one that is open in this thread."""
+        return Span(self._session, name, attributes or {}, links)
+
+    def image(self, rgb: NDArray[np.uint8]) -> str:
+        """Store a uint8 [H, W, 3] image as PNG; returns its sha256."""
+        return self._put(encode_image(rgb))
+
+    def arrays(self, **arrays: NDArray[Any]) -> str:
+        """Store arrays by name as npz; returns its sha256. Equal arrays give equal names."""
+        return self._put(encode_arrays(arrays))
+
+    def json(self, value: object) -> str:
+        """Store JSON-like data in canonical form; returns its sha256."""
+        return self._put(encode_json(value))
+
+    def text(self, text: str) -> str:
+        """Store a text as UTF-8; returns its sha256."""
+        return self._put(text.encode("utf-8", "backslashreplace"))
+
+    def result(self, result: Mapping[str, object]) -> None:
+        """Write `result.json`, whole or not at all."""
+        target = self._folder / RESULT_FILE
+        partial = target.with_suffix(".part")
+        try:
+            partial.write_bytes(encode_json(result) + b"\n")
+            partial.replace(target)
+        except OSError as cause:
+            raise storage_error(cause, target) from cause
+
+    def sync(self) -> None:
+        """Force the log to the disk itself. For edges: a plan, a skill's end, an alarm, a stop."""
+        self._wal.sync()
+
+    def close(self) -> None:
+        """End the recording. Idempotent; bounded in time; never raises."""
+        count = self._export.close() if self._export is not None else None
+        record: dict[str, object] = {"t": "close", "ns": self._session.clock_ns()}
+        if count is not None:
+            record["a"] = {names.EXPORT_SENT: count.sent, names.EXPORT_FAILED: count.failed}
+        self._wal.finish(record)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _put(self, data: bytes) -> str:
+        self._wal.check()
+        try:
+            return self._blobs.put(data)
+        except TandemError as error:
+            self._wal.latch(error)
+            raise
+
+
+class _UniqueIds(IdGenerator):
+    """One trace id, and span ids that no other trace has; apart from `random`, whose seed others set."""
+
+    def __init__(self) -> None:
+        self.trace_id = int.from_bytes(os.urandom(16), "big") or 1
+        self._next = int.from_bytes(os.urandom(8), "big") | 1
+
+    def generate_trace_id(self) -> int:
+        """The same id for every root: one run is one trace."""
+        return self.trace_id
+
+    def generate_span_id(self) -> int:
+        """The next of a full-period sequence over 64 bits from a random start; never 0."""
+        self._next = (self._next * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+        return self._next or self.generate_span_id()
+
+
+class _Provider(TracerProvider):
+    """A provider that `OTEL_SDK_DISABLED`, samplers and limits in the environment cannot switch off.
+
+    They govern what is exported; the log is not theirs.
+    """
+
+    def __init__(self, facts: Mapping[str, Any], ids: IdGenerator) -> None:
+        off = SpanLimits.UNSET
+        super().__init__(
+            sampler=ALWAYS_ON,
+            resource=Resource.create({"service.name": "tandem", **facts}),
+            shutdown_on_exit=False,
+            id_generator=ids,
+            span_limits=SpanLimits(off, off, off, off, off, off, off, off),
+        )
+        self._disabled = False

@@ -1,0 +1,194 @@
+"""One piece of work, as it is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from opentelemetry import trace as otel
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.trace import StatusCode, TraceFlags
+
+from traces import names
+from traces.errors import TandemError
+from traces.values import plain, plain_all
+from traces.wal import WalWriter
+
+INTERRUPTED = "INTERRUPTED"
+INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRef:
+    """Names a span, so that others can link to it. Ids are lower-case hex, 32 and 16 digits."""
+
+    trace_id: str
+    span_id: str
+
+
+Links = Sequence[tuple[SpanRef, names.LinkKind]]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the spans of one recorder share."""
+
+    wal: WalWriter
+    tracer: otel.Tracer
+    clock_ns: Callable[[], int]
+
+
+class Span:
+    """A context manager around one piece of work.
+
+    Entering writes the start record before the work begins; whatever is set or logged is on
+    record when the call returns; an exception marks the span as failed and goes on. Every method may raise
+    `TandemError` (`STORE_FULL`, `STORE_IO`, `STORE_READ_ONLY`): stop working then.
+    """
+
+    __slots__ = ("_attributes", "_failed", "_links", "_name", "_otel", "_ref", "_session", "_token")
+
+    def __init__(self, session: Session, name: str, attributes: Mapping[str, object], links: Links) -> None:
+        self._session = session
+        self._name = name
+        self._attributes = attributes
+        self._links = links
+        self._otel: otel.Span = otel.INVALID_SPAN
+        self._ref = SpanRef("", "")
+        self._failed = False
+        self._token: Token[Span | None] | None = None
+
+    @property
+    def ref(self) -> SpanRef:
+        """What links to this span are made of. Valid once it has been entered, and after its end."""
+        return self._ref
+
+    def set(self, key: str, value: object) -> None:
+        """Set an attribute. None is ignored; a later value replaces an earlier one."""
+        self.update({key: value})
+
+    def update(self, attributes: Mapping[str, object]) -> None:
+        """Set several attributes in one record; cheaper than one by one."""
+        done = plain_all(attributes)
+        if done:
+            self._session.wal.append({"t": "set", "id": self._ref.span_id, "a": done})
+            self._otel.set_attributes(done)
+
+    def log(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
+        """Add a log record: something that happened at one instant during this span."""
+        now = self._session.clock_ns()
+        done = plain_all(attributes or {})
+        self._session.wal.append({"t": "log", "id": self._ref.span_id, "ns": now, "name": name, "a": done})
+        if name != names.STEP:
+            self._otel.add_event(name, done, now)
+
+    def fail(self, code: str, message: str) -> None:
+        """Mark the span as failed. The first failure stays."""
+        if self._failed:
+            return
+        self._failed = True
+        self._otel.set_attribute(names.ERROR_TYPE, code)
+        self._otel.set_status(StatusCode.ERROR, str(plain(message)))
+
+    def __enter__(self) -> Self:
+        parent = _CURRENT.get()
+        context = Context()
+        if parent is not None and parent._session is self._session:
+            context = otel.set_span_in_context(parent._otel, context)
+        self._otel = self._session.tracer.start_span(
+            self._name,
+            context,
+            attributes={**names.span_defaults(self._name), **plain_all(self._attributes)},
+            links=[_link(ref, kind) for ref, kind in self._links],
+            start_time=self._session.clock_ns(),
+        )
+        own = self._otel.get_span_context()
+        self._ref = SpanRef(f"{own.trace_id:032x}", f"{own.span_id:016x}")
+        self._token = _CURRENT.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            _CURRENT.reset(self._token)
+        if error is not None:
+            self.fail(*_describe(error))
+        # A log that cannot be written must not hide the error that is already on its way.
+        guard = contextlib.nullcontext() if error is None else contextlib.suppress(TandemError)
+        with guard:
+            self._otel.end(self._session.clock_ns())
+
+
+_CURRENT: ContextVar[Span | None] = ContextVar("tandem_span", default=None)
+
+
+def _describe(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, TandemError):
+        return error.code, error.message
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted from the keyboard"
+    return INTERNAL, f"{type(error).__name__}: {error}"
+
+
+def _link(ref: SpanRef, kind: names.LinkKind) -> otel.Link:
+    target = otel.SpanContext(
+        int(ref.trace_id, 16),
+        int(ref.span_id, 16),
+        is_remote=False,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+    )
+    return otel.Link(target, {names.LINK_KIND: str(kind)})
+
+
+def steady_clock() -> Callable[[], int]:
+    """A clock in nanoseconds since the epoch that never jumps: read once, then advanced monotonically."""
+    offset = time.time_ns() - time.monotonic_ns()
+    return lambda: offset + time.monotonic_ns()
+
+
+class WalSpanProcessor(SpanProcessor):
+    """Writes the start and the end of every span into the log, on the thread that does the work."""
+
+    def __init__(self, wal: WalWriter) -> None:
+        self._wal = wal
+
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        """Write the start record. Raises `TandemError` when that fails, so that the work does not begin."""
+        context = span.get_span_context()
+        record: dict[str, object] = {
+            "t": "start",
+            "id": f"{context.span_id:016x}" if context else "",
+            "parent": f"{span.parent.span_id:016x}" if span.parent else None,
+            "name": span.name,
+            "ns": span.start_time,
+            "a": dict(span.attributes or {}),
+        }
+        if span.links:
+            record["links"] = [
+                [
+                    f"{link.context.trace_id:032x}",
+                    f"{link.context.span_id:016x}",
+                    (link.attributes or {})[names.LINK_KIND],
+                ]
+                for link in span.links
+            ]
+        self._wal.append(record)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Write the end record. Raises `TandemError` when that fails."""
+        record: dict[str, object] = {"t": "end", "ns": span.end_time, "status": "ok"}
+        context = span.get_span_context()
+        record["id"] = f"{context.span_id:016x}" if context else ""
+        if span.status.status_code is StatusCode.ERROR:
+            record["status"] = "error"
+            record["code"] = (span.attributes or {}).get(names.ERROR_TYPE, INTERNAL)
+            record["message"] = span.status.description or ""
+        self._wal.append(record)

@@ -1,0 +1,34 @@
+"""Where a run's parts lie in its folder, and what a failing disk is called."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Final
+
+from traces.errors import TandemError
+
+TRACE_FILE: Final = "trace.wal"
+BLOB_FOLDER: Final = "blobs"
+RESULT_FILE: Final = "result.json"
+VIDEO_FILE: Final = "run.mp4"
+SHEET_FILE: Final = "contact_sheet.png"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def storage_error(cause: OSError, path: Path) -> TandemError:
+    """Name a failed write: `STORE_FULL`, `STORE_READ_ONLY` or `STORE_IO`."""
+    why = cause.strerror or str(cause)
+    if cause.errno in _FULL:
+        return TandemError(
+            "STORE_FULL",
+            f"no space left to record at {path}: {why}",
+            fix="free some space, or record elsewhere",
+        )
+    if cause.errno in _READ_ONLY:
+        return TandemError(
+            "STORE_READ_ONLY", f"cannot write to {path}: {why}", fix="choose a folder that you may write to"
+        )
+    return TandemError("STORE_IO", f"cannot record at {path}: {why}", fix="check the path and the disk")
