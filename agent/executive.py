@@ -1,0 +1,327 @@
+"""The life of one command: perceive, plan, prove, do, look again, until a named outcome is reached."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from agent.affordance import Hands
+from agent.ask import Asker
+from agent.budgets import Budgets
+from agent.events import Asked, Event, Finished, Listener, PlanMade
+from agent.node_runner import NodeResult, NodeRunner, NodeStatus
+from agent.outcome import CommandResult, Outcome
+from agent.planner.instruction import clean_instruction
+from agent.planner.protocol import Answer, Failure, History, Plan, Planner, Question, Refusal
+from agent.sight import Perceiver, Sight
+from agent.skill_runner import FrameSink, SkillRunner
+from skills.graph import SkillGraph, SkillNode
+from skills.library import Put
+from skills.predicates import State, first_unmet
+from skills.router import Router
+from skills.verify import Proof, prove
+from traces import names
+from traces.errors import TandemError
+from traces.recorder import Recorder
+from traces.span import Links, SpanRef
+from vla_low_level.robot import Robot
+
+BAD_INPUT = frozenset({"EMPTY_INSTRUCTION", "INSTRUCTION_TOO_LONG", "BAD_TEXT"})
+GIVE_UP, GO_ON = "stop here", "try again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How the command ended, before the figures are added."""
+
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    fix: str = ""
+
+
+@dataclass
+class _Course:
+    """What has happened in this command so far."""
+
+    instruction: str
+    history: list[History] = field(default_factory=list)
+    versions: int = 0
+    questions: int = 0
+    refuted: int = 0
+    fruitless: int = 0
+    steps_done: int = 0
+    placed: int = 0
+    retries: int = 0
+    trigger: str = "initial"
+    cause: SpanRef | None = None
+
+
+def _ignore(_event: Event) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """What decides.
+
+    Attributes:
+        perceiver: Turns an observation into a scene.
+        planner: Turns instruction and scene into a plan, a question or a refusal.
+        router: Chooses the policy of each skill.
+    """
+
+    perceiver: Perceiver
+    planner: Planner
+    router: Router
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Who is there.
+
+    Attributes:
+        ask: A person who can answer; None when there is nobody.
+        listener: Told of every event.
+        frames: Receives a spectator frame and a caption before every chunk.
+    """
+
+    ask: Asker | None = None
+    listener: Listener = _ignore
+    frames: FrameSink | None = None
+
+
+class Executive:
+    """Runs one command at a time on one robot."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        mind: Mind,
+        recorder: Recorder,
+        company: Company | None = None,
+        budgets: Budgets | None = None,
+    ) -> None:
+        """Nothing moves until `run`. `recorder` is where everything is written down."""
+        company = company or Company()
+        self._robot = robot
+        self._planner = mind.planner
+        self._recorder = recorder
+        self._ask = company.ask
+        self._listener = company.listener
+        self._budgets = budgets or Budgets()
+        self._cancelled = threading.Event()
+        self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
+        self._hands = Hands()
+        self._runner = SkillRunner(robot, recorder, self._listener, self._cancelled, self._budgets.chunks)
+        if company.frames is not None:
+            self._runner.film(company.frames)
+        self._nodes = NodeRunner(robot, self._sight, self._hands, self._runner, mind.router)
+
+    def cancel(self) -> None:
+        """End the command after the current chunk. Safe from any thread and from a signal handler."""
+        self._cancelled.set()
+
+    def run(self, instruction: str) -> CommandResult:
+        """Carry out a command in plain words. Always returns; the result names what went wrong."""
+        began = time.monotonic()
+        course = _Course(instruction)
+        with self._recorder.span(names.COMMAND, {names.COMMAND_TEXT: instruction[:4000]}) as span:
+            start_s = 0.0
+            try:
+                course.instruction = clean_instruction(instruction)
+                start_s = self._robot.observe().time_s
+                ending = self._agent(course)
+            except TandemError as error:
+                outcome = Outcome.REFUSED if error.code in BAD_INPUT else Outcome.FAILED
+                ending = _Ending(outcome, error.code, error.message, error.fix)
+            end_s = self._come_to_rest(start_s)
+            span.update({names.OUTCOME: ending.outcome.value, names.OUTCOME_CODE: ending.code})
+            span.set(names.OUTCOME_MESSAGE, ending.message)
+            if ending.outcome is Outcome.FAILED:
+                span.fail(ending.code, ending.message)
+        result = CommandResult(
+            outcome=ending.outcome,
+            code=ending.code,
+            message=ending.message,
+            fix=ending.fix,
+            instruction=course.instruction[:4000],
+            steps_done=course.steps_done,
+            retries=course.retries,
+            replans=max(0, course.versions - 1),
+            chunks=self._runner.chunks_executed,
+            sim_s=round(end_s - start_s, 3),
+            wall_s=round(time.monotonic() - began, 3),
+        )
+        self._recorder.result(result.model_dump(mode="json"))
+        self._listener(Finished(result))
+        return result
+
+    def _come_to_rest(self, otherwise_s: float) -> float:
+        """Hold, and read the clock; a lost body holds by itself."""
+        try:
+            self._robot.hold()
+            return self._robot.observe().time_s
+        except TandemError:
+            return otherwise_s
+
+    def _agent(self, course: _Course) -> _Ending:
+        """System 2's loop, bounded by the budgets."""
+        with self._recorder.span(names.AGENT, {names.AGENT_NAME: "planner"}):
+            self._sight.look(self._hands.held)
+            while course.versions < self._budgets.plans:
+                if self._cancelled.is_set():
+                    return _cancelled()
+                decision = self._plan(course)
+                ending = self._follow(decision, course)
+                if ending is not None:
+                    return ending
+            return _Ending(Outcome.NEEDS_HELP, "NO_PROGRESS", f"not finished after {course.versions} plans")
+
+    def _follow(self, decision: Plan | Question | Refusal, course: _Course) -> _Ending | None:
+        """Act on what the planner said. None: go on planning."""
+        match decision:
+            case Refusal(code=code, message=message, fix=fix):
+                # A goal that was pursued and can no longer be seen is a matter for a person, not a refusal.
+                outcome = Outcome.NEEDS_HELP if course.steps_done else Outcome.REFUSED
+                return _Ending(outcome, code, message, fix)
+            case Question():
+                return self._put_question(decision, course)
+            case Plan(graph=graph) if not graph:
+                done = "done" if course.steps_done else "nothing to do: it is already so"
+                return _Ending(Outcome.SUCCEEDED, "", done)
+            case Plan():
+                return self._carry_out(decision, course)
+
+    def _plan(self, course: _Course) -> Plan | Question | Refusal:
+        """Ask the planner, and write down what it was asked, what it said and what it cost."""
+        scene = self._sight.scene
+        links: Links = [(self._sight.span, names.LinkKind.OBSERVED)] if self._sight.span else []
+        if course.cause is not None:
+            links = [*links, (course.cause, names.LinkKind.CAUSED_BY)]
+        facts = {names.PLAN_VERSION: course.versions, names.PLAN_TRIGGER: course.trigger}
+        if scene is None:
+            raise TandemError("SCENE_UNSEEN", "planning needs a perceived scene")
+        with self._recorder.span(names.PLAN, facts, links) as span:
+            decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+            span.set(names.PLAN_DECISION, type(decision).__name__.lower())
+            if isinstance(decision, Plan):
+                span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))
+                span.set(names.PLAN_NODES, len(decision.graph.nodes))
+            course.cause = span.ref
+        self._recorder.sync()
+        return decision
+
+    def _put_question(self, question: Question, course: _Course) -> _Ending | None:
+        """Ask a person; the answer goes into the history that the planner reads."""
+        answer = self._ask_person(question.text, question.options, course)
+        if answer is None:
+            return _Ending(Outcome.NEEDS_HELP, question.code, question.text, _options_fix(question.options))
+        course.history.append(Answer(question, answer))
+        course.trigger = "human"
+        return None
+
+    def _ask_person(self, text: str, options: tuple[str, ...], course: _Course) -> str | None:
+        """The answer, or None when there is nobody, they have left, or they have been asked enough."""
+        self._listener(Asked(text, options, None))
+        if self._ask is None or course.questions >= self._budgets.questions:
+            return None
+        course.questions += 1
+        links: Links = [(course.cause, names.LinkKind.CAUSED_BY)] if course.cause else []
+        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options)}
+        with self._recorder.span(names.ASK, facts, links) as span:
+            began = time.monotonic()
+            answer = self._ask(text, options)
+            span.set(names.ASK_WAIT_S, time.monotonic() - began)
+            if answer is not None:
+                span.set(names.ASK_ANSWER, answer)
+        if answer is not None:
+            self._listener(Asked(text, options, answer))
+        return answer
+
+    def _carry_out(self, plan: Plan, course: _Course) -> _Ending | None:
+        """Prove the plan, then do it node by node. None: look again and go on planning."""
+        scene = self._sight.scene
+        version, course.versions = course.versions, course.versions + 1
+        if scene is None:
+            raise TandemError("SCENE_UNSEEN", "a plan needs a perceived scene")
+        proof = prove(plan.graph, scene, plan.goal)
+        if not isinstance(proof, Proof):
+            course.refuted += 1
+            course.history.append(Failure(node=proof.node, object="", reason=proof.reason))
+            course.trigger = "proof"
+            if course.refuted > self._budgets.refuted:
+                return _Ending(Outcome.FAILED, "PLAN_INVALID", proof.reason, "say it in other words")
+            return None
+        course.refuted = 0
+        self._listener(PlanMade(plan.graph, version, course.trigger))
+        before = course.placed
+        result = self._do(plan.graph, course)
+        if result is not None and result.status in _ENDINGS:
+            return _ENDINGS[result.status]
+        course.trigger = "recheck" if result is None else "postcondition"
+        course.fruitless = 0 if course.placed > before else course.fruitless + 1
+        if course.fruitless >= self._budgets.fruitless:
+            return self._stuck(result, course)
+        return None
+
+    def _do(self, graph: SkillGraph, course: _Course) -> NodeResult | None:
+        """Do every node that can be done. None when all were; else the result that ended it."""
+        done: frozenset[str] = frozenset()
+        while len(done) < len(graph.nodes):
+            node = self._choose(graph.ready(done))
+            links: Links = [(course.cause, names.LinkKind.CAUSED_BY)] if course.cause else []
+            result = self._nodes.run(
+                node, self._recorder, self._listener, attempts=self._budgets.attempts, links=links
+            )
+            course.retries += max(0, result.attempts - 1)
+            if result.status not in (NodeStatus.DONE, NodeStatus.UNSEEN):
+                course.history.append(Failure(node=node.id, object=node.skill.object, reason=result.reason))
+                course.cause = result.evidence or course.cause
+                return result
+            course.steps_done += 1
+            course.placed += isinstance(node.skill, Put)
+            done |= {node.id}
+        return None
+
+    def _choose(self, ready: tuple[SkillNode, ...]) -> SkillNode:
+        """Of the nodes that may be done now, the one whose conditions hold and that is easiest to reach."""
+        scene = self._sight.scene
+        if scene is None:
+            return ready[0]
+        state = State.of(scene)
+        able = [node for node in ready if first_unmet(node.skill.preconditions(), state) is None]
+        return min(able or ready, key=lambda node: self._hands.difficulty(node.skill, scene))
+
+    def _stuck(self, result: NodeResult | None, course: _Course) -> _Ending | None:
+        """Trying again has not helped: a person decides."""
+        why = result.reason if result else "nothing changed"
+        text = f"I am not getting further: {why}. What shall I do?"
+        answer = self._ask_person(text, (GO_ON, GIVE_UP), course)
+        if answer == GO_ON:
+            course.fruitless = 0
+            course.trigger = "human"
+            return None
+        return _Ending(
+            Outcome.NEEDS_HELP, "NO_PROGRESS", f"not getting further: {why}", "help the robot, then repeat"
+        )
+
+
+def _cancelled() -> _Ending:
+    return _Ending(Outcome.CANCELLED, "CANCELLED", "cancelled; the arm holds its position")
+
+
+def _options_fix(options: tuple[str, ...]) -> str:
+    return f"say which: {', '.join(options)}" if options else "say it in other words"
+
+
+_ENDINGS = {
+    NodeStatus.CANCELLED: _cancelled(),
+    NodeStatus.LATCHED: _Ending(
+        Outcome.STOPPED,
+        "STOPPED",
+        "the arm was stopped and stays stopped",
+        "find the cause, then reset the robot",
+    ),
+}

@@ -1,0 +1,200 @@
+"""One node of the plan: try it, look at what came of it, try again a bounded number of times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.affordance import Hands
+from agent.events import Listener, NodeEnded, NodeStarted
+from agent.sight import Sight
+from agent.skill_runner import Attempt, Ended, SkillRunner
+from skills.graph import SkillNode
+from skills.library import Pick, Put
+from skills.predicates import State, Truth, first_unmet
+from skills.router import PolicyKind, Route, Router
+from skills.scene import Scene, SceneObject
+from traces import names
+from traces.errors import TandemError
+from traces.recorder import Recorder
+from traces.span import Links, SpanRef
+from vla_low_level.policies.specialist import SpecialistPolicy
+from vla_low_level.policy import Instruction, RetreatTarget
+from vla_low_level.robot import Robot
+
+# Height that clears the tallest object while another hangs from the hand, m.
+CLEAR_HEIGHT_M = 0.40
+STILL_THERE_M = 0.03
+
+
+class NodeStatus(StrEnum):
+    """How a node ended. UNSEEN: it was done, and the camera cannot confirm it."""
+
+    DONE = "done"
+    UNSEEN = "unseen"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LATCHED = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of a node.
+
+    Attributes:
+        status: How it ended.
+        reason: Why, in a few words.
+        attempts: Tries that were made.
+        evidence: The span that judged it last.
+    """
+
+    status: NodeStatus
+    reason: str
+    attempts: int
+    evidence: SpanRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The success test's word on one attempt."""
+
+    truth: Truth
+    reason: str
+    span: SpanRef | None = None
+
+
+class NodeRunner:
+    """Runs nodes; knows the hand, the eyes and the router, and nothing of plans."""
+
+    def __init__(self, robot: Robot, sight: Sight, hands: Hands, runner: SkillRunner, router: Router) -> None:
+        self._robot = robot
+        self._sight = sight
+        self._hands = hands
+        self._runner = runner
+        self._router = router
+        self._retreat = Route(SpecialistPolicy(), PolicyKind.SPECIALIST, "clear the camera's view")
+
+    def run(
+        self, node: SkillNode, recorder: Recorder, listener: Listener, *, attempts: int, links: Links
+    ) -> NodeResult:
+        """Try a node up to `attempts` times, perceiving again in between.
+
+        `links` say what caused the first attempt; later ones link the judgement that the one before failed.
+        """
+        result = NodeResult(NodeStatus.FAILED, "not tried", 0, None)
+        for attempt in range(1, attempts + 1):
+            if unmet := first_unmet(node.skill.preconditions(), self._state()):
+                reason = f"{unmet[0]} is {unmet[1].value}"
+                return NodeResult(NodeStatus.FAILED, reason, attempt - 1, result.evidence)
+            with recorder.span(
+                names.SKILL.format(skill=node.skill.name), self._facts(node, attempt), links
+            ) as span:
+                listener(NodeStarted(node, attempt, node.skill.subgoal(self._scene())))
+                status, verdict = self._attempt(node, attempt, recorder)
+                succeeded = status in (NodeStatus.DONE, NodeStatus.UNSEEN)
+                span.update({names.SKILL_SUCCEEDED: succeeded, names.SKILL_REASON: verdict.reason})
+                if not succeeded:
+                    span.fail(status.value.upper(), verdict.reason)
+            recorder.sync()
+            listener(NodeEnded(node, attempt, succeeded, verdict.reason))
+            result = NodeResult(status, verdict.reason, attempt, verdict.span)
+            if status is not NodeStatus.FAILED:
+                return result
+            links = [(verdict.span, names.LinkKind.CAUSED_BY)] if verdict.span else ()
+        return result
+
+    def clear_view(self, node: SkillNode) -> Attempt:
+        """Bring the arm out of the camera's sight. Raises `TandemError` (`ARM_BLOCKED`) when it cannot."""
+        instruction = Instruction("get out of the camera's view", RetreatTarget(CLEAR_HEIGHT_M))
+        attempt = Attempt(Ended.ALARM, None, ())
+        for _ in range(2):
+            attempt = self._runner.run(node, self._retreat, instruction, seen=None, carrying=False)
+            if attempt.ended is not Ended.ALARM:
+                return attempt
+        raise TandemError(
+            "ARM_BLOCKED",
+            f"the arm cannot leave the camera's view ({attempt.finding.name if attempt.finding else '?'})",
+            fix="look at what holds the arm, then give the command again",
+        )
+
+    def _attempt(self, node: SkillNode, attempt: int, recorder: Recorder) -> tuple[NodeStatus, _Verdict]:
+        route = self._router.route(node.skill)
+        target = self._hands.target(node.skill, self._scene(), attempt)
+        if target is None:
+            return NodeStatus.FAILED, _Verdict(Truth.FALSE, "no way to reach it without hitting something")
+        instruction = Instruction(node.skill.subgoal(self._scene()), target)
+        carrying = isinstance(node.skill, Put)
+        done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
+        if done.ended in (Ended.CANCELLED, Ended.LATCHED):
+            return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
+        self._hands.feel(self._robot.observe().proprioception, node.skill, target)
+        if isinstance(node.skill, Put) or self._hands.held is None:
+            back = self.clear_view(node)
+            if back.ended in (Ended.CANCELLED, Ended.LATCHED):
+                return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
+        verdict = self._judge(node, done, recorder)
+        status = {Truth.TRUE: NodeStatus.DONE, Truth.UNKNOWN: NodeStatus.UNSEEN}.get(
+            verdict.truth, NodeStatus.FAILED
+        )
+        return status, verdict
+
+    def _judge(self, node: SkillNode, done: Attempt, recorder: Recorder) -> _Verdict:
+        """Is the effect true in what is seen and felt now? The policy is not asked."""
+        links = [(ref, names.LinkKind.JUDGES) for ref in done.chunks]
+        effects = node.skill.effects()
+        with recorder.span(names.EVALUATE, {names.EVALUATION_NAME: str(effects[0])}, links) as span:
+            before = self._scene()
+            scene = self._sight.look(self._hands.held)
+            unmet = first_unmet(effects, State.of(scene))
+            truth, reason = (unmet[1], f"{unmet[0]} is {unmet[1].value}") if unmet else (Truth.TRUE, "seen")
+            if (
+                isinstance(node.skill, Pick)
+                and truth is Truth.TRUE
+                and _still_there(node.skill, before, scene)
+            ):
+                self._hands.let_go()
+                truth, reason = Truth.FALSE, "it still lies where it was"
+            if truth is not Truth.TRUE and done.finding is not None and done.ended is Ended.ALARM:
+                reason = (
+                    f"{reason}; {done.finding.name} {done.finding.score:.3g} > {done.finding.threshold:.3g}"
+                )
+            span.update({names.EVALUATION_LABEL: truth.value, names.EVALUATION_EXPLANATION: reason})
+            return _Verdict(truth, reason, span.ref)
+
+    def _facts(self, node: SkillNode, attempt: int) -> dict[str, object]:
+        skill, route = node.skill, self._router.route(node.skill)
+        return {
+            names.TOOL_NAME: skill.name,
+            names.TOOL_CALL_ID: node.id,
+            names.TOOL_ARGUMENTS: json.dumps(skill.model_dump(mode="json", exclude={"name"})),
+            names.SKILL_ATTEMPT: attempt,
+            names.SKILL_SUBGOAL: skill.subgoal(self._scene()),
+            names.SKILL_BUDGET_S: skill.time_budget_s,
+            names.ROUTE: route.kind.value,
+            names.ROUTE_REASON: route.reason,
+        }
+
+    def _scene(self) -> Scene:
+        return self._sight.scene or self._sight.look(self._hands.held)
+
+    def _state(self) -> State:
+        return State.of(self._scene())
+
+
+_ABRUPT = {Ended.CANCELLED: NodeStatus.CANCELLED, Ended.LATCHED: NodeStatus.LATCHED}
+
+
+def _still_there(skill: Pick, before: Scene, now: Scene) -> bool:
+    """Something of the same looks lies where the picked object lay."""
+    old = before.get(skill.object)
+    if old is None:
+        return False
+    return any(_same_spot(old, new) for new in now.objects if new.id != now.held)
+
+
+def _same_spot(old: SceneObject, new: SceneObject) -> bool:
+    alike = (old.category, old.colour) == (new.category, new.colour)
+    return alike and all(
+        abs(a - b) < STILL_THERE_M for a, b in zip(old.position_m, new.position_m, strict=True)
+    )

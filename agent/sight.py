@@ -1,0 +1,66 @@
+"""Looking at the scene: a frame from the overhead camera, checked, perceived and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.events import Listener, MonitorRaised, SceneSeen
+from skills.scene import Scene
+from traces import names
+from traces.errors import TandemError
+from traces.recorder import Recorder, SpanRef
+from vla_low_level.monitor import Finding, FreezeCheck, Level, check_frame
+from vla_low_level.observation import Observation
+from vla_low_level.robot import Robot
+
+CAMERA = "overhead"
+
+Perceiver = Callable[[Observation, Scene | None, str | None], Scene]
+"""Observation, the scene before it and the id of the held object in; the scene now out."""
+
+
+class Sight:
+    """The agent's eyes, and what they last saw."""
+
+    def __init__(self, robot: Robot, perceiver: Perceiver, recorder: Recorder, listener: Listener) -> None:
+        self._robot = robot
+        self._perceiver = perceiver
+        self._recorder = recorder
+        self._listener = listener
+        self._freeze = FreezeCheck()
+        self.scene: Scene | None = None
+        self.span: SpanRef | None = None
+
+    def look(self, held: str | None) -> Scene:
+        """Perceive the scene as it is now, and remember it.
+
+        Raises:
+            TandemError: `CAMERA_BLIND` or `CAMERA_FROZEN` when the frame cannot be trusted.
+        """
+        with self._recorder.span(names.PERCEIVE) as span:
+            observation = self._robot.observe((CAMERA,))
+            image = observation.images[CAMERA]
+            span.set(names.OBSERVATION_SEQUENCE, observation.sequence)
+            span.set(names.OBSERVATION_TIME_S, observation.time_s)
+            span.set(names.OVERHEAD_REF, self._recorder.image(image.rgb))
+            for finding in (check_frame(image), self._freeze.check(observation, CAMERA)):
+                self._trust(finding)
+            scene = self._perceiver(observation, self.scene, held)
+            span.set(names.PERCEIVED_REF, self._recorder.json(scene.model_dump(mode="json")))
+            span.set(names.PERCEIVED_OBJECTS, len(scene.objects))
+            self.scene, self.span = scene, span.ref
+        self._listener(SceneSeen(scene))
+        return scene
+
+    def _trust(self, finding: Finding) -> None:
+        """Refuse a frame that is no picture of the present."""
+        if finding.level is not Level.ALARM:
+            return
+        self._listener(MonitorRaised(finding.name, "alarm", finding.score, finding.threshold))
+        code = "CAMERA_FROZEN" if finding.name.startswith("camera_frozen") else "CAMERA_BLIND"
+        raise TandemError(
+            code,
+            f"the {CAMERA} camera cannot be trusted: {finding.name} is {finding.score:.3g}, "
+            f"the bound is {finding.threshold:.3g}",
+            fix="check that the camera is connected, lit and not covered",
+        )

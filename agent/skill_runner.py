@@ -1,0 +1,220 @@
+"""One attempt at one subgoal: observe, policy, guard and body, monitor, again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.events import Listener, MonitorRaised, NodeProgress
+from skills.graph import SkillNode
+from skills.router import Route
+from traces import names
+from traces.errors import TandemError
+from traces.recorder import Recorder, Span, SpanRef
+from vla_low_level.monitor import ChunkMonitor, Finding, Level, worst
+from vla_low_level.observation import Observation
+from vla_low_level.policy import Instruction, PolicyOutput
+from vla_low_level.robot import Decision, ExecutionReport, Robot
+
+FrameSink = Callable[[NDArray[np.uint8], str], None]
+
+# Fingers this far closed hold nothing: the thinnest thing here, a plate's rim, keeps them further apart.
+EMPTY_GRIP = 0.03
+
+_POLICY_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
+
+
+class Ended(StrEnum):
+    """Why an attempt stopped."""
+
+    DONE = "done"
+    ALARM = "alarm"
+    CANCELLED = "cancelled"
+    LATCHED = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What an attempt came to, before anyone has judged its effect.
+
+    Attributes:
+        ended: Why it stopped; DONE is only the policy's own belief.
+        finding: The most serious finding of the monitor.
+        chunks: Spans of the chunks that were executed, for the outcome to link.
+    """
+
+    ended: Ended
+    finding: Finding | None
+    chunks: tuple[SpanRef, ...]
+
+
+class SkillRunner:
+    """Runs chunks until the policy believes it is done, the monitor objects, or somebody stops it."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        recorder: Recorder,
+        listener: Listener,
+        cancelled: threading.Event,
+        max_chunks: int,
+    ) -> None:
+        self._robot = robot
+        self._recorder = recorder
+        self._listener = listener
+        self._cancelled = cancelled
+        self._max_chunks = max_chunks
+        self._frames: FrameSink | None = None
+        self.chunks_executed = 0
+
+    def film(self, sink: FrameSink) -> None:
+        """Send a frame of the spectator camera to `sink` before every chunk."""
+        self._frames = sink
+
+    def run(
+        self,
+        node: SkillNode,
+        route: Route,
+        instruction: Instruction,
+        *,
+        seen: SpanRef | None,
+        carrying: bool,
+    ) -> Attempt:
+        """Carry out one subgoal.
+
+        Args:
+            node: For whom, in events and traces.
+            route: The policy.
+            instruction: What it is told.
+            seen: The perception that the instruction rests on; every chunk links it.
+            carrying: Something is in the hand and must stay there until the fingers are opened.
+
+        Raises:
+            TandemError: `POLICY_CRASH` when the policy raises, `BODY_LOST` when the body does not answer.
+        """
+        route.policy.reset()
+        spans: list[SpanRef] = []
+        links = [(seen, names.LinkKind.OBSERVED)] if seen else []
+        observation = self._observe(route, instruction.text)
+        monitor = ChunkMonitor(observation.time_s, node.skill.time_budget_s)
+        for k in range(self._max_chunks):
+            if self._cancelled.is_set():
+                self._robot.hold()
+                return Attempt(Ended.CANCELLED, None, tuple(spans))
+            if carrying and (lost := _grip_lost(observation)):
+                return self._alarm(lost, spans)
+            output = self._act(route, observation, instruction)
+            before = self._before(observation, output)
+            with self._recorder.span(names.CHUNK.format(k=k), before, links) as span:
+                report = self._robot.execute(output.chunk)
+                self._after(span, report)
+                findings = monitor.check(output.chunk, report)
+                for finding in findings:
+                    self._note(span, finding)
+                spans.append(span.ref)
+            self.chunks_executed += 1
+            if report.latched:
+                return Attempt(Ended.LATCHED, worst(findings), tuple(spans))
+            if (serious := worst(findings)).level is Level.ALARM:
+                return self._alarm(serious, spans)
+            self._listener(NodeProgress(node, output.progress, report.time_s))
+            if output.progress >= 1.0:
+                return Attempt(Ended.DONE, serious, tuple(spans))
+            observation = self._observe(route, instruction.text)
+        return self._alarm(Finding("chunks", Level.ALARM, self._max_chunks, self._max_chunks), spans)
+
+    def _observe(self, route: Route, caption: str) -> Observation:
+        cameras = route.policy.cameras if self._frames is None else (*route.policy.cameras, "front")
+        observation = self._robot.observe(cameras)
+        if self._frames is not None:
+            self._frames(observation.images["front"].rgb, caption)
+        return observation
+
+    def _act(self, route: Route, observation: Observation, instruction: Instruction) -> PolicyOutput:
+        """Ask the policy, and number its chunk: ids count per command, whoever made the chunk."""
+        try:
+            output = route.policy.act(observation, instruction)
+        except _POLICY_FAULTS as fault:
+            self._robot.hold()
+            raise TandemError(
+                "POLICY_CRASH",
+                f"policy {route.policy.policy_id} failed on '{instruction.text}': {fault}",
+                fix="try --policy specialist, and report the trace of this run",
+            ) from fault
+        return replace(output, chunk=replace(output.chunk, chunk_id=self.chunks_executed))
+
+    def _alarm(self, finding: Finding, spans: list[SpanRef]) -> Attempt:
+        self._robot.hold()
+        self._listener(MonitorRaised(finding.name, finding.level.value, finding.score, finding.threshold))
+        return Attempt(Ended.ALARM, finding, tuple(spans))
+
+    def _note(self, span: Span, finding: Finding) -> None:
+        """Warnings and alarms go into the trace; a person hears of warnings here, of alarms when they act."""
+        if finding.level is Level.OK:
+            return
+        span.log(
+            names.ALARM,
+            {
+                names.MONITOR_NAME: finding.name,
+                names.MONITOR_LEVEL: finding.level.value,
+                names.MONITOR_SCORE: finding.score,
+                names.MONITOR_THRESHOLD: finding.threshold,
+            },
+        )
+        if finding.level is Level.WARN:
+            self._listener(MonitorRaised(finding.name, "warn", finding.score, finding.threshold))
+
+    def _before(self, observation: Observation, output: PolicyOutput) -> dict[str, str | int | float]:
+        """What was observed and what is asked for; it stands in the start record, before anything moves."""
+        body, chunk = observation.proprioception, output.chunk
+        return {
+            names.OBSERVATION_SEQUENCE: observation.sequence,
+            names.PROPRIOCEPTION_REF: self._recorder.arrays(
+                joint_position_rad=body.joint_position_rad,
+                ee_position_m=body.ee_position_m,
+                target_position_m=body.target_position_m,
+                gripper_opening=np.float64(body.gripper_opening),
+            ),
+            names.CHUNK_REF: self._recorder.arrays(actions=chunk.actions),
+            names.CHUNK_ID: chunk.chunk_id,
+            names.CHUNK_RATE_HZ: chunk.rate_hz,
+            names.CHUNK_EXPIRES_S: chunk.expires_s,
+            names.POLICY_ID: chunk.policy_id,
+            names.POLICY_PROGRESS: output.progress,
+        }
+
+    def _after(self, span: Span, report: ExecutionReport) -> None:
+        """What became of it."""
+        verdict = report.verdict
+        span.set(names.CHUNK_STEPS_EXECUTED, report.steps_executed)
+        span.set(names.CHUNK_ROWS_EXECUTED, report.rows_executed)
+        span.set(names.GUARD_DECISION, verdict.decision.value)
+        span.set(names.STATE_HASH, report.state_hash)
+        span.set(names.BODY_TIME_S, report.time_s)
+        span.set(names.BODY_LATCHED, report.latched)
+        span.set(names.TRACKING_ERROR_M, report.tracking_error_m)
+        if verdict.decision is not Decision.PASS:
+            span.log(
+                names.GUARD_EVENT,
+                {
+                    names.GUARD_DECISION: verdict.decision.value,
+                    names.GUARD_LIMIT: verdict.limit,
+                    names.GUARD_VALUE: verdict.value,
+                    names.GUARD_BOUND: verdict.bound,
+                    names.GUARD_STEP: verdict.step,
+                    names.GUARD_CLAMPS: report.clamps,
+                },
+            )
+
+
+def _grip_lost(observation: Observation) -> Finding | None:
+    """The fingers are told to hold, and have closed on nothing."""
+    body = observation.proprioception
+    if body.last_command[6] < 0.5 and body.gripper_opening < EMPTY_GRIP:
+        return Finding("grip_opening", Level.ALARM, body.gripper_opening, EMPTY_GRIP)
+    return None
