@@ -18,19 +18,12 @@ from opentelemetry.trace import StatusCode, TraceFlags
 
 from traces import names
 from traces.errors import TandemError
+from traces.run import SpanRef
 from traces.values import plain, plain_all
 from traces.wal import WalWriter
 
 INTERRUPTED = "INTERRUPTED"
 INTERNAL = "INTERNAL"
-
-
-@dataclass(frozen=True, slots=True)
-class SpanRef:
-    """Names a span, so that others can link to it. Ids are lower-case hex, 32 and 16 digits."""
-
-    trace_id: str
-    span_id: str
 
 
 Links = Sequence[tuple[SpanRef, names.LinkKind]]

@@ -144,7 +144,7 @@ def read_wal(path: Path) -> WalContents:
         newline = data.find(b"\n", at)
         if newline < 0:
             return _tail(records, data[at:], at)
-        record, fault = _parse(data[at:newline], len(records))
+        record, fault = parse_record(data[at:newline], len(records))
         if record is None:
             return WalContents(tuple(records), 0, f"record {len(records)} at byte {at}: {fault}")
         records.append(record)
@@ -175,7 +175,8 @@ def _tail(records: list[dict[str, Any]], rest: bytes, at: int) -> WalContents:
     return WalContents(tuple(records), len(rest), "")
 
 
-def _parse(line: bytes, number: int) -> tuple[dict[str, Any] | None, str]:
+def parse_record(line: bytes, number: int) -> tuple[dict[str, Any] | None, str]:
+    """Check one line (without its newline) that should be record `number`: the record, or what is wrong."""
     frame = _FRAME.match(line)
     if frame is None:
         return None, "not a record"
