@@ -1,0 +1,267 @@
+"""Scenes: what a person writes down, and the exact placement that a seed makes of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from traces.errors import TandemError
+from vla_low_level.geometry import OBJECTS, PLACES
+from vla_low_level.nouns import Category, Colour, Place
+
+MAX_FILE_BYTES = 64 * 1024
+SCENES = Path(__file__).parent / "scenes"
+
+# Where objects start. Every point of it, and of every place, is within reach of a hand pointing down.
+AREA_X_M = (0.33, 0.61)
+AREA_Y_M = (-0.215, 0.215)
+SLOTS: dict[Place, tuple[float, float]] = {
+    Place.SINK: (0.445, -0.40),
+    Place.TRAY: (0.205, -0.42),
+    Place.DISH_RACK: (0.455, 0.385),
+    Place.BIN: (0.180, 0.420),
+    Place.UTENSIL_HOLDER: (0.695, 0.0),
+}
+JITTER_M = 0.012
+GAP_M = 0.030
+TALL_M = 0.06
+TALL_GAP_M = 0.045
+TRIES = 150
+LAYOUTS = 60
+
+Coordinate = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
+Yaw = Annotated[float, Field(ge=-7.0, le=7.0, allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectSpec(_Frozen):
+    """An object as a person describes it; what is left out is drawn from the seed."""
+
+    category: Category | None = None
+    colour: Colour | None = None
+    position: tuple[Coordinate, Coordinate] | None = None
+    yaw: Yaw | None = None
+    place: Place | None = None
+
+
+class PlaceSpec(_Frozen):
+    """A fixture; its slot with a little jitter unless a position is given."""
+
+    place: Place
+    position: tuple[Coordinate, Coordinate] | None = None
+
+
+class SceneSpec(_Frozen):
+    """A scene as a person writes it in YAML.
+
+    Attributes:
+        objects: What is on the table. Empty: `count` random ones.
+        count: Least and most objects, when `objects` is empty.
+        places: Fixtures; all five when empty.
+        light: Direction that light comes from; drawn from the seed when left out.
+    """
+
+    objects: tuple[ObjectSpec, ...] = Field(default=(), max_length=12)
+    count: tuple[Annotated[int, Field(ge=0, le=9)], Annotated[int, Field(ge=0, le=9)]] = (4, 8)
+    places: tuple[PlaceSpec, ...] = Field(default=(), max_length=5)
+    light: tuple[Coordinate, Coordinate, Coordinate] | None = None
+
+    @staticmethod
+    def load(name_or_path: str) -> SceneSpec:
+        """Read a built-in scene by name, or a YAML file by path.
+
+        Raises:
+            TandemError: `SCENE_NOT_FOUND` or `SCENE_INVALID`, naming the field.
+        """
+        return _parse(_find(name_or_path))
+
+
+class PlacedObject(_Frozen):
+    """An object with its exact starting pose: centre of its base, m, and yaw, rad."""
+
+    id: str
+    category: Category
+    colour: Colour
+    position_m: tuple[float, float, float]
+    yaw_rad: float
+
+
+class PlacedPlace(_Frozen):
+    """A fixture with its exact position: centre of its base, m."""
+
+    place: Place
+    position_m: tuple[float, float]
+
+
+class PlacedScene(_Frozen):
+    """Everything that determines the world; it goes into the trace, and rebuilds the world from it."""
+
+    seed: int
+    objects: tuple[PlacedObject, ...]
+    places: tuple[PlacedPlace, ...]
+    light: tuple[float, float, float]
+
+
+def builtin_scenes() -> tuple[str, ...]:
+    """Names that `--scene` knows."""
+    return tuple(sorted(p.stem for p in SCENES.glob("*.yaml")))
+
+
+def _find(name_or_path: str) -> Path:
+    path = SCENES / f"{name_or_path}.yaml" if name_or_path in builtin_scenes() else Path(name_or_path)
+    if not path.is_file():
+        raise TandemError(
+            "SCENE_NOT_FOUND",
+            f"no scene called {name_or_path!r}, and no such file",
+            fix=f"use one of {', '.join(builtin_scenes())}, or the path of a YAML file",
+        )
+    return path
+
+
+def _parse(path: Path) -> SceneSpec:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise TandemError("SCENE_INVALID", f"{path} is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return SceneSpec.model_validate({} if data is None else data)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TandemError("SCENE_INVALID", f"{path} is not YAML: {error}", fix="correct the file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise TandemError(
+            "SCENE_INVALID", f"{path}: {where}: {first['msg']}", fix=f"correct {where}"
+        ) from error
+
+
+def resolve(spec: SceneSpec, seed: int) -> PlacedScene:
+    """Draw what the scene leaves open. The same spec and seed give the same placement.
+
+    Raises:
+        TandemError: `SCENE_FULL` when the objects do not fit.
+    """
+    rng = np.random.default_rng([seed, 0x5CE7E])
+    places = _place_fixtures(spec, rng)
+    # Large footprints first: small ones still fit in between.
+    kinds = sorted(_draw_kinds(spec, rng), key=lambda k: -OBJECTS[_category(k)].footprint_radius_m)
+    placed = _place_objects(kinds, places, rng)
+    azimuth, height = rng.uniform(-math.pi, math.pi), rng.uniform(1.2, 2.0)
+    light = spec.light or (math.cos(azimuth), math.sin(azimuth), height)
+    return PlacedScene(seed=seed, objects=tuple(placed), places=places, light=light)
+
+
+def _category(kind: ObjectSpec) -> Category:
+    if kind.category is None:
+        raise TandemError("SCENE_INVALID", "an object has no category", fix="give it one")
+    return kind.category
+
+
+def _draw_kinds(spec: SceneSpec, rng: np.random.Generator) -> list[ObjectSpec]:
+    """Categories and colours of everything on the table."""
+    asked = spec.objects or (ObjectSpec(),) * int(rng.integers(spec.count[0], max(spec.count) + 1))
+    most = {Category.PLATE: 2, Category.SPOON: 3, Category.BOTTLE: 3, Category.CUP: 4, Category.CUBE: 4}
+    for kind in asked:
+        if kind.category is not None:
+            most[kind.category] -= 1
+    kinds = []
+    for kind in asked:
+        free = [c for c in Category if most[c] > 0]
+        category = kind.category
+        if category is None:
+            category = free[int(rng.integers(len(free)))]
+            most[category] -= 1
+        colour = kind.colour or list(Colour)[int(rng.integers(len(Colour)))]
+        kinds.append(kind.model_copy(update={"category": category, "colour": colour}))
+    return kinds
+
+
+def _place_fixtures(spec: SceneSpec, rng: np.random.Generator) -> tuple[PlacedPlace, ...]:
+    wanted = spec.places or tuple(PlaceSpec(place=place) for place in Place)
+    fixtures = []
+    for item in wanted:
+        jitter = rng.uniform(-JITTER_M, JITTER_M, 2)
+        x, y = item.position or (SLOTS[item.place][0] + jitter[0], SLOTS[item.place][1] + jitter[1])
+        fixtures.append(PlacedPlace(place=item.place, position_m=(float(x), float(y))))
+    return tuple(fixtures)
+
+
+def _place_objects(
+    kinds: list[ObjectSpec], places: tuple[PlacedPlace, ...], rng: np.random.Generator
+) -> tuple[PlacedObject, ...]:
+    """Put one after the other; begin anew when the early ones leave no room for a late one."""
+    stuck = ObjectSpec()
+    for _ in range(LAYOUTS):
+        placed: list[PlacedObject] = []
+        for kind in kinds:
+            found = _place_object(kind, placed, places, rng)
+            if found is None:
+                stuck = kind
+                break
+            placed.append(found)
+        else:
+            return tuple(placed)
+    raise TandemError(
+        "SCENE_FULL",
+        f"no room for a {_category(stuck).value} beside {len(kinds) - 1} other objects",
+        fix="use fewer objects, or give positions",
+    )
+
+
+def _place_object(
+    kind: ObjectSpec, placed: list[PlacedObject], places: tuple[PlacedPlace, ...], rng: np.random.Generator
+) -> PlacedObject | None:
+    category, colour = _category(kind), kind.colour or Colour.RED
+    number = 1 + sum((o.category, o.colour) == (category, colour) for o in placed)
+    for _ in range(TRIES):
+        x, y = kind.position or _draw_position(kind, category, places, rng)
+        candidate = PlacedObject(
+            id=f"{colour.value}_{category.value}_{number}",
+            category=category,
+            colour=colour,
+            position_m=(x, y, 0.001 if kind.place is None else 0.006),
+            yaw_rad=kind.yaw if kind.yaw is not None else float(rng.uniform(-math.pi, math.pi)),
+        )
+        if kind.position or all(_apart(candidate, other) for other in placed):
+            return candidate
+    return None
+
+
+def _draw_position(
+    kind: ObjectSpec, category: Category, places: tuple[PlacedPlace, ...], rng: np.random.Generator
+) -> tuple[float, float]:
+    if kind.place is None:
+        return float(rng.uniform(*AREA_X_M)), float(rng.uniform(*AREA_Y_M))
+    fixture = next((p for p in places if p.place is kind.place), None)
+    if fixture is None:
+        raise TandemError("SCENE_INVALID", f"an object is in the {kind.place.phrase}, which is not there")
+    half = PLACES[kind.place].half_extent_m
+    room = [max(0.0, h - OBJECTS[category].footprint_radius_m) for h in half]
+    return (
+        fixture.position_m[0] + float(rng.uniform(-room[0], room[0])),
+        fixture.position_m[1] + float(rng.uniform(-room[1], room[1])),
+    )
+
+
+def _apart(one: PlacedObject, other: PlacedObject) -> bool:
+    """Far enough for a hand to come down between the two."""
+    tall = max(OBJECTS[one.category].height_m, OBJECTS[other.category].height_m) > TALL_M
+    gap = TALL_GAP_M if tall else GAP_M
+    return all(math.dist(a[:2], b[:2]) > a[2] + b[2] + gap for a in _discs(one) for b in _discs(other))
+
+
+def _discs(item: PlacedObject) -> tuple[tuple[float, float, float], ...]:
+    """The footprint as discs (x, y, radius): one, or three along a spoon."""
+    x, y = item.position_m[:2]
+    radius = OBJECTS[item.category].footprint_radius_m
+    if item.category is not Category.SPOON:
+        return ((x, y, radius),)
+    along = (math.cos(item.yaw_rad) * radius * 0.67, math.sin(item.yaw_rad) * radius * 0.67)
+    return tuple((x + k * along[0], y + k * along[1], radius / 3) for k in (-1, 0, 1))

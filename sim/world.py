@@ -1,0 +1,164 @@
+"""The simulated tabletop: a plant at 240 Hz, and the pictures of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pybullet as p
+from numpy.typing import NDArray
+
+from sim import cameras
+from sim.arm import (
+    ARM_FORCES,
+    ARM_JOINTS,
+    FINGER_JOINTS,
+    FINGER_LINKS,
+    FINGER_STROKE_M,
+    GRIPPER_FORCE_N,
+    HOME_RAD,
+    add_arm,
+)
+from sim.bodies import add_object, add_place, add_table
+from sim.scene import PlacedScene
+from traces.errors import TandemError
+from vla_low_level.observation import CameraImage
+from vla_low_level.plant import CONTROL_HZ, PlantState
+
+F64 = NDArray[np.float64]
+
+SETTLE_STEPS = 120
+HAND_LINK = 8
+# The wrist camera sits beside the hand and looks where the fingers point; tool axes, m.
+WRIST_MOUNT = cameras.look_at((0.07, 0.0, 0.0), (0.0, 0.0, 0.12), up=(-1, 0, 0))
+
+
+class World:
+    """A scene in PyBullet, DIRECT mode. Implements `vla_low_level.plant.Plant`.
+
+    The same placement and the same commands give the same state, bit for bit, in any process of the
+    same machine and PyBullet build.
+    """
+
+    def __init__(self, placed: PlacedScene) -> None:
+        self.placed = placed
+        self.client: int = p.connect(p.DIRECT)
+        p.setGravity(0, 0, -9.81, physicsClientId=self.client)
+        p.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / CONTROL_HZ,
+            numSolverIterations=50,
+            deterministicOverlappingPairs=1,
+            physicsClientId=self.client,
+        )
+        add_table(self.client)
+        self.arm = add_arm(self.client)
+        for fixture in placed.places:
+            add_place(self.client, fixture)
+        self.objects = {item.id: add_object(self.client, item) for item in placed.objects}
+        self._loose = frozenset(self.objects.values())
+        self._bodies = (self.arm, *self.objects.values())
+        self._steps = 0
+        self._target = HOME_RAD.copy()
+        for _ in range(SETTLE_STEPS):
+            self.command(HOME_RAD, 1.0)
+            p.stepSimulation(physicsClientId=self.client)
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time since the start, s."""
+        return self._steps / CONTROL_HZ
+
+    def read(self) -> PlantState:
+        """Measure joints, fingers and contacts."""
+        states = p.getJointStates(self.arm, (*ARM_JOINTS, *FINGER_JOINTS), physicsClientId=self.client)
+        values = np.array([state[:2] for state in states])
+        opening = float(values[7:, 0].sum() / (2 * FINGER_STROKE_M))
+        return PlantState(
+            joint_position_rad=values[:7, 0].copy(),
+            joint_velocity_rad_s=values[:7, 1].copy(),
+            gripper_opening=min(1.0, max(0.0, opening)),
+            contact_force_n=self._contact_force_n(),
+        )
+
+    def command(self, joint_target_rad: F64, gripper_target: float) -> None:
+        """Overwrite every motor target, with the target's own velocity as feed-forward."""
+        velocity = (joint_target_rad - self._target) * CONTROL_HZ
+        self._target = joint_target_rad.copy()
+        p.setJointMotorControlArray(
+            self.arm,
+            ARM_JOINTS,
+            p.POSITION_CONTROL,
+            targetPositions=joint_target_rad.tolist(),
+            targetVelocities=velocity.tolist(),
+            forces=ARM_FORCES,
+            positionGains=[0.15] * 7,
+            velocityGains=[1.0] * 7,
+            physicsClientId=self.client,
+        )
+        finger = gripper_target * FINGER_STROKE_M
+        p.setJointMotorControlArray(
+            self.arm,
+            FINGER_JOINTS,
+            p.POSITION_CONTROL,
+            targetPositions=[finger, finger],
+            forces=[GRIPPER_FORCE_N] * 2,
+            positionGains=[0.05] * 2,
+            physicsClientId=self.client,
+        )
+
+    def step(self) -> None:
+        """Advance by one control period."""
+        p.stepSimulation(physicsClientId=self.client)
+        self._steps += 1
+
+    def capture(self, names: Sequence[str]) -> dict[str, CameraImage]:
+        """Take pictures. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
+        return {name: self._capture(name) for name in names}
+
+    def state_hash(self) -> str:
+        """sha256 of every position and velocity, float64, in creation order."""
+        digest = hashlib.sha256()
+        for body in self._bodies:
+            pose = p.getBasePositionAndOrientation(body, physicsClientId=self.client)
+            speed = p.getBaseVelocity(body, physicsClientId=self.client)
+            digest.update(np.array([*pose[0], *pose[1], *speed[0], *speed[1]]).tobytes())
+        joints = p.getJointStates(self.arm, (*ARM_JOINTS, *FINGER_JOINTS), physicsClientId=self.client)
+        digest.update(np.array([state[:2] for state in joints]).tobytes())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Free the physics server. Idempotent."""
+        if self.client >= 0:
+            p.disconnect(physicsClientId=self.client)
+            self.client = -1
+
+    def _capture(self, name: str) -> CameraImage:
+        light = self.placed.light
+        match name:
+            case "overhead":
+                pose = cameras.look_at(cameras.OVERHEAD_EYE, cameras.OVERHEAD_TARGET)
+                return cameras.render(self.client, cameras.OVERHEAD, pose, light)
+            case "front":
+                pose = cameras.look_at(cameras.FRONT_EYE, cameras.FRONT_TARGET)
+                return cameras.render(self.client, cameras.FRONT, pose, light)
+            case "wrist":
+                return cameras.render(self.client, cameras.WRIST, self._hand_pose() @ WRIST_MOUNT, light)
+        raise TandemError("CAMERA_UNKNOWN", f"no camera called {name!r}", fix="use overhead, wrist or front")
+
+    def _hand_pose(self) -> F64:
+        """Hand to world [4, 4]."""
+        state = p.getLinkState(self.arm, HAND_LINK, computeForwardKinematics=1, physicsClientId=self.client)
+        pose = np.eye(4)
+        pose[:3, :3] = np.array(p.getMatrixFromQuaternion(state[5])).reshape(3, 3)
+        pose[:3, 3] = state[4]
+        return pose
+
+    def _contact_force_n(self) -> float:
+        """Largest force on the arm, what the fingers grip left out."""
+        force = 0.0
+        for contact in p.getContactPoints(bodyA=self.arm, physicsClientId=self.client):
+            gripped = contact[3] in FINGER_LINKS and contact[2] in self._loose
+            if not gripped and contact[2] != self.arm:
+                force = max(force, contact[9])
+        return force
