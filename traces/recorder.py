@@ -19,10 +19,13 @@ from traces import names
 from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
 from traces.errors import TandemError
 from traces.export import OtlpExport
-from traces.span import Links, Session, Span, WalSpanProcessor, steady_clock
+from traces.run import SpanRef
+from traces.span import Links, Session, Span, WalSpanProcessor, current, steady_clock
 from traces.storage import BLOB_FOLDER, RESULT_FILE, TRACE_FILE, storage_error
 from traces.values import plain_all
 from traces.wal import WalWriter
+
+__all__ = ["Links", "Recorder", "Span", "SpanRef"]
 
 
 class Recorder:
@@ -87,6 +90,10 @@ class Recorder:
     def span(self, name: str, attributes: Mapping[str, object] | None = None, links: Links = ()) -> Span:
         """A span that starts when it is entered, under the one that is open in this thread."""
         return Span(self._session, name, attributes or {}, links)
+
+    def log(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
+        """Add a log record to the span that is open in this thread; needs one."""
+        current(self._session).log(name, attributes)
 
     def image(self, rgb: NDArray[np.uint8]) -> str:
         """Store a uint8 [H, W, 3] image as PNG; returns its sha256."""

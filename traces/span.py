@@ -22,6 +22,8 @@ from traces.run import SpanRef
 from traces.values import plain, plain_all
 from traces.wal import WalWriter
 
+__all__ = ["Links", "Session", "Span", "SpanRef", "WalSpanProcessor", "current", "steady_clock"]
+
 INTERRUPTED = "INTERRUPTED"
 INTERNAL = "INTERNAL"
 
@@ -121,6 +123,18 @@ class Span:
 
 
 _CURRENT: ContextVar[Span | None] = ContextVar("tandem_span", default=None)
+
+
+def current(session: Session) -> Span:
+    """The innermost span of a recorder that is open in this thread.
+
+    Raises:
+        LookupError: There is none.
+    """
+    span = _CURRENT.get()
+    if span is None or span._session is not session:
+        raise LookupError("no span is open in this thread")
+    return span
 
 
 def _describe(error: BaseException) -> tuple[str, str]:

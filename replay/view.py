@@ -1,0 +1,162 @@
+"""R0: look at a run. Reads, never writes, runs nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from traces import names
+from traces.reader import salvage_run
+from traces.run import LogRecord, RecordedSpan, Run, SpanStatus
+
+_MARK = {
+    SpanStatus.OK: ("✓", "green"),
+    SpanStatus.ERROR: ("✗", "red"),
+    SpanStatus.LOST: ("?", "yellow"),
+}
+_FACTS: dict[str, tuple[str, ...]] = {
+    "invoke_workflow": (names.COMMAND_TEXT, names.OUTCOME, names.OUTCOME_CODE),
+    "tandem.perceive": (names.PERCEIVED_OBJECTS,),
+    "plan": (
+        names.PLAN_VERSION,
+        names.PLAN_TRIGGER,
+        names.PLAN_DECISION,
+        names.PLAN_NODES,
+        names.PROOF_ERROR,
+    ),
+    "chat": (names.INPUT_TOKENS, names.OUTPUT_TOKENS),
+    "execute_tool": (names.SKILL_SUBGOAL, names.SKILL_ATTEMPT, names.ROUTE, names.SKILL_REASON),
+    "chunk": (names.POLICY_ID, names.CHUNK_ROWS_EXECUTED, names.GUARD_DECISION),
+    "tandem.evaluate": (names.EVALUATION_NAME, names.EVALUATION_LABEL, names.EVALUATION_EXPLANATION),
+    "tandem.ask": (names.ASK_QUESTION, names.ASK_ANSWER),
+}
+_SHOWN_LOGS = frozenset(names.LOGS) - {names.STEP}
+_MAX_TEXT = 100
+_MAX_LOGS = 12
+# A run of calm chunks longer than this is told in one line.
+_MAX_CALM = 3
+
+
+def view(folder: Path, console: Console) -> None:
+    """Print a run's timeline: what was done when, how it ended, and what caused it.
+
+    A damaged run is shown up to the damage, and says so.
+
+    Raises:
+        TandemError: `RUN_NOT_FOUND`, `TRACE_SCHEMA`, or `TRACE_CORRUPT` when nothing can be read.
+    """
+    salvage = salvage_run(folder)
+    console.print(_head(salvage.run))
+    numbers = _number(salvage.run)
+    for root in salvage.run.roots:
+        console.print(_tree(root, salvage.run, numbers))
+    for fault in salvage.faults:
+        console.print(Text(f"damaged: {fault}", style="bold red"))
+    if salvage.run.torn_bytes:
+        console.print(Text("the last write was cut short and is left out", style="yellow"))
+    if not salvage.run.closed:
+        console.print(Text("this run was not closed: it was killed, or is still going on", style="yellow"))
+
+
+def _head(run: Run) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    when = datetime.fromtimestamp(run.started_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    rows = [("run", str(run.folder)), ("trace", run.trace_id), ("began", when)]
+    rows += [(key.removeprefix("tandem."), _short(value)) for key, value in sorted(run.attributes.items())]
+    for label, value in rows:
+        table.add_row(Text(label, style="dim"), Text(value))
+    return Group(table, "")
+
+
+def _number(run: Run) -> dict[str, str]:
+    """A short name for every span that is somebody's cause: `#1`, `#2`, ..."""
+    causes = {link.target.span_id for _, span in run.walk() for link in span.links}
+    ordered = [span.ref.span_id for _, span in run.walk() if span.ref.span_id in causes]
+    return {span_id: f"#{number}" for number, span_id in enumerate(ordered, 1)}
+
+
+def _tree(root: RecordedSpan, run: Run, numbers: dict[str, str]) -> Tree:
+    tree = Tree(_line(root, run, numbers), guide_style="dim")
+    stack = [(root, tree)]
+    while stack:
+        span, branch = stack.pop()
+        for log in [log for log in span.logs if log.name in _SHOWN_LOGS][:_MAX_LOGS]:
+            branch.add(_log_line(log, run))
+        calm: list[RecordedSpan] = []
+        for child in span.children:
+            if _is_calm(child):
+                calm.append(child)
+                continue
+            _flush(calm, branch, run, numbers)
+            stack.append((child, branch.add(_line(child, run, numbers))))
+        _flush(calm, branch, run, numbers)
+    return tree
+
+
+def _is_calm(span: RecordedSpan) -> bool:
+    """A chunk that went through as it was asked for."""
+    return (
+        span.name.startswith("chunk ")
+        and span.status is SpanStatus.OK
+        and not (span.children or span.logs)
+        and span.attributes.get(names.GUARD_DECISION) in (None, "pass")
+    )
+
+
+def _flush(calm: list[RecordedSpan], branch: Tree, run: Run, numbers: dict[str, str]) -> None:
+    """Tell the chunks collected so far, each or in one line, and forget them."""
+    if len(calm) <= _MAX_CALM:
+        for span in calm:
+            branch.add(_line(span, run, numbers))
+    else:
+        first, last = calm[0], calm[-1]
+        counts = [span.attributes.get(names.CHUNK_ROWS_EXECUTED) for span in calm]
+        rows = sum(count for count in counts if isinstance(count, int))
+        line = _clock(first.start_ns, run)
+        line.append("✓ ", "green").append(f"{first.name} … {last.name.removeprefix('chunk ')}", "bold")
+        line.append(f"  {len(calm)} chunks, {rows} rows, all passed the guard", "dim")
+        branch.add(line)
+    calm.clear()
+
+
+def _line(span: RecordedSpan, run: Run, numbers: dict[str, str]) -> Text:
+    mark, style = _MARK[span.status]
+    line = _clock(span.start_ns, run)
+    line.append(f"{mark} ", style).append(span.name, "bold")
+    if span.ref.span_id in numbers:
+        line.append(f" {numbers[span.ref.span_id]}", "cyan")
+    took = span.duration_s
+    line.append("  lost" if took is None else f"  {took:.3f} s", "yellow" if took is None else "dim")
+    wanted = _FACTS.get(span.name.split(" ", 1)[0], ())
+    facts = [_short(span.attributes[key]) for key in wanted if key in span.attributes]
+    if any(facts):
+        line.append("  " + " · ".join(fact for fact in facts if fact))
+    if span.status is SpanStatus.ERROR:
+        line.append(f"  {span.code}: {_short(span.message)}", "red")
+    causes = sorted({f"{link.kind} {numbers.get(link.target.span_id, 'another run')}" for link in span.links})
+    if causes:
+        line.append("  ← " + ", ".join(causes), "cyan")
+    return line
+
+
+def _log_line(log: LogRecord, run: Run) -> Text:
+    facts = ", ".join(
+        f"{key.removeprefix('tandem.')}={_short(value)}" for key, value in log.attributes.items()
+    )
+    return _clock(log.time_ns, run).append("• ", "magenta").append(log.name, "magenta").append(f"  {facts}")
+
+
+def _clock(ns: int, run: Run) -> Text:
+    return Text(f"{(ns - run.started_ns) / 1e9:9.3f} ", style="dim").append("", "default")
+
+
+def _short(value: object) -> str:
+    """One line of printable text, whatever a foreign trace may hold."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
