@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_CLOSE_S = 3.0
+CLOSE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +29,32 @@ class ExportCount:
     failed: int
 
 
-class CountingExporter(SpanExporter):
-    """An exporter around an exporter that counts what becomes of spans."""
+class _CountingExporter(SpanExporter):
+    """An exporter around an exporter that counts the spans that were accepted."""
 
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
         self.sent = 0
-        self.offered = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Pass a batch on."""
-        self.offered += len(spans)
         result = self._inner.export(spans)
         if result is SpanExportResult.SUCCESS:
             self.sent += len(spans)
         return result
 
     def shutdown(self) -> None:
-        """End the exporter, retries included."""
+        """End the exporter, its retries included."""
         self._inner.shutdown()
 
 
-class OtlpExport:
+class OtlpExport(SpanProcessor):
     """Sends ended spans in the background."""
 
     def __init__(self, exporter: SpanExporter) -> None:
-        self._counting = CountingExporter(exporter)
-        self._batches = BatchSpanProcessor(self._counting)
-        self.processor: SpanProcessor = self._batches
+        self._exporter = _CountingExporter(exporter)
+        self._batches = BatchSpanProcessor(self._exporter)
+        self._ended = 0
 
     @classmethod
     def from_environment(cls) -> OtlpExport | None:
@@ -72,9 +70,18 @@ class OtlpExport:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         return cls(OTLPSpanExporter())
 
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span."""
+        self._ended += 1
+        self._batches.on_end(span)
+
     def close(self) -> ExportCount:
         """Send what is left, within a few seconds, and count."""
-        closing = threading.Thread(target=self._batches.shutdown, args=(_CLOSE_S * 1000,), daemon=True)
+        closing = threading.Thread(target=self._batches.shutdown, daemon=True)
         closing.start()
-        closing.join(_CLOSE_S + 1.0)
-        return ExportCount(self._counting.sent, self._counting.offered - self._counting.sent)
+        closing.join(CLOSE_S)
+        if closing.is_alive():
+            self._exporter.shutdown()
+            closing.join(CLOSE_S / 4)
+        sent = self._exporter.sent
+        return ExportCount(sent, self._ended - sent)

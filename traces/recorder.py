@@ -50,7 +50,7 @@ class Recorder:
         self._provider = _Provider(facts, ids)
         self._provider.add_span_processor(WalSpanProcessor(wal))
         if self._export is not None:
-            self._provider.add_span_processor(self._export.processor)
+            self._provider.add_span_processor(self._export)
         tracer = self._provider.get_tracer(names.SCOPE, str(names.SCHEMA_VERSION))
         self._session = Session(wal, tracer, clock_ns)
 

@@ -98,6 +98,10 @@ class WalWriter:
         with contextlib.suppress(TandemError):
             self.append(record)
             self.sync()
+        self.close()
+
+    def close(self) -> None:
+        """Release the file. Idempotent."""
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
