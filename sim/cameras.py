@@ -90,3 +90,26 @@ def render(client: int, camera: Camera, pose: F64, light: Vector) -> CameraImage
     z = np.asarray(buffer, dtype=np.float64).reshape(shape)
     depth = (far * near / (far - (far - near) * z)).astype(np.float32)
     return CameraImage(rgb=rgb, depth_m=depth, intrinsics=camera.intrinsics, pose=pose.copy())
+
+
+def segment(client: int, camera: Camera, pose: F64) -> NDArray[np.int32]:
+    """Body and link index of every pixel [H, W] as PyBullet packs them; -1 for nothing. Privileged."""
+    view = np.linalg.inv(pose @ np.diag([1.0, -1.0, -1.0, 1.0]))
+    projection = p.computeProjectionMatrixFOV(
+        math.degrees(camera.fov_rad), camera.width_px / camera.height_px, camera.near_m, camera.far_m
+    )
+    image = p.getCameraImage(
+        camera.width_px,
+        camera.height_px,
+        viewMatrix=view.T.flatten().tolist(),
+        projectionMatrix=projection,
+        shadow=0,
+        renderer=p.ER_TINY_RENDERER,
+        physicsClientId=client,
+    )
+    return np.asarray(image[4], dtype=np.int32).reshape(camera.height_px, camera.width_px)
+
+
+def height_mm(image: CameraImage) -> NDArray[np.int16]:
+    """Height above the table of what each pixel shows, mm, int16 [H, W]."""
+    return np.round(image.points()[:, :, 2] * 1000.0).clip(-1000, 2000).astype(np.int16)

@@ -43,6 +43,13 @@ class CameraImage:
         _frozen(self.intrinsics, (3, 3), np.float64, "intrinsics")
         _frozen(self.pose, (4, 4), np.float64, "pose")
 
+    def points(self) -> F64:
+        """What each pixel shows, as a point in the world: float64 [H, W, 3], m."""
+        height, width = self.depth_m.shape
+        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(self.intrinsics).T
+        return np.asarray((rays * self.depth_m[:, :, None]) @ self.pose[:3, :3].T + self.pose[:3, 3])
+
 
 @dataclass(frozen=True, slots=True)
 class Proprioception:

@@ -47,8 +47,9 @@ class ExecutionReport:
         verdict: The most severe judgement that fell.
         clamps: How many 240 Hz steps were clamped.
         rows_executed: Rows of the chunk that were carried out in full.
+        steps_executed: 240 Hz steps that passed; with it a replay stops where this execution stopped.
         time_s: The body's clock when it ended, s.
-        state_hash: sha256 (hex) of the whole physical state after the last step; empty where the body has none.
+        state_hash: sha256 (hex) of the physical state after the last step; empty where there is none.
         latched: True when a stop is latched: nothing moves until `reset`.
         tracking_error_m: Largest distance between commanded and measured tool centre point, m.
     """
@@ -56,6 +57,7 @@ class ExecutionReport:
     verdict: Verdict
     clamps: int
     rows_executed: int
+    steps_executed: int
     time_s: float
     state_hash: str
     latched: bool

@@ -1,0 +1,128 @@
+"""The guard: judges every chunk and every 240 Hz step, and trusts nobody.
+
+It runs in the body's process. Chunks come from another process and may hold anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_low_level.action import ACTION_DIM, MAX_HORIZON
+from vla_low_level.limits import Limits
+from vla_low_level.plant import CONTROL_HZ, PlantState
+from vla_low_level.robot import Decision, Verdict
+
+F64 = NDArray[np.float64]
+
+PASSED = Verdict(Decision.PASS)
+MIN_RATE_HZ = 5.0
+# Tolerance for rounding: the shaped motion touches its limits on purpose.
+SLACK = 1.02
+
+_SEVERITY = {decision: k for k, decision in enumerate(Decision)}
+
+
+def more_severe(one: Verdict, other: Verdict) -> Verdict:
+    """The graver of two verdicts, the first on a tie."""
+    return other if _SEVERITY[other.decision] > _SEVERITY[one.decision] else one
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHeader:
+    """What comes with the rows of a chunk. Fields as in `ActionChunk`."""
+
+    rate_hz: float
+    expires_s: float
+    chunk_id: int
+
+
+class Guard:
+    """Judges against `Limits`. Keeps only the number of the last chunk."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._last_chunk = -1
+
+    def check_chunk(self, actions: object, header: ChunkHeader, now_s: float) -> Verdict:
+        """Judge a whole chunk before its first step: HOLD refuses all of it, CLAMP lets it run slower.
+
+        A chunk numbered 0 begins a new command; otherwise numbers must grow.
+        """
+        if not isinstance(actions, np.ndarray) or actions.dtype != np.float32:
+            return Verdict(Decision.HOLD, "dtype")
+        if actions.ndim != 2 or actions.shape[1] != ACTION_DIM or not 1 <= len(actions) <= MAX_HORIZON:
+            return Verdict(Decision.HOLD, "shape", float(actions.size), float(MAX_HORIZON * ACTION_DIM))
+        if not np.isfinite(actions).all():
+            return Verdict(Decision.HOLD, "finite", float("nan"), 0.0)
+        if not self._rate_fits(header.rate_hz):
+            return Verdict(Decision.HOLD, "rate", header.rate_hz, float(CONTROL_HZ))
+        if not np.isfinite(header.expires_s) or now_s > header.expires_s:
+            return Verdict(Decision.HOLD, "expired", now_s, header.expires_s)
+        if header.chunk_id != 0 and header.chunk_id <= self._last_chunk:
+            return Verdict(Decision.HOLD, "sequence", float(header.chunk_id), float(self._last_chunk))
+        self._last_chunk = header.chunk_id
+        return self._check_rows(actions.astype(np.float64), header.rate_hz)
+
+    def check_state(self, state: PlantState, joint_command_rad: F64, step: int) -> Verdict:
+        """Judge what the plant says: finite, not pushing hard against anything, following its commands."""
+        if not (
+            np.isfinite(state.joint_position_rad).all() and np.isfinite(state.joint_velocity_rad_s).all()
+        ):
+            return Verdict(Decision.STOP, "state_finite", float("nan"), 0.0, step)
+        force = state.contact_force_n
+        if force > self.limits.contact_stop_n:
+            return Verdict(Decision.STOP, "contact_force", force, self.limits.contact_stop_n, step)
+        if force > self.limits.contact_hold_n:
+            return Verdict(Decision.HOLD, "contact_force", force, self.limits.contact_hold_n, step)
+        error = float(np.abs(state.joint_position_rad - joint_command_rad).max())
+        if error > self.limits.joint_error_rad:
+            return Verdict(Decision.HOLD, "joint_error", error, self.limits.joint_error_rad, step)
+        return PASSED
+
+    def check_command(self, before_rad: F64, after_rad: F64, step: int) -> Verdict:
+        """Judge the next joint targets, the last thing before the motors."""
+        limits = self.limits
+        if not np.isfinite(after_rad).all():
+            return Verdict(Decision.STOP, "command_finite", float("nan"), 0.0, step)
+        speed = np.abs(after_rad - before_rad) * CONTROL_HZ / limits.joint_speed_rad_s
+        worst = int(np.argmax(speed))
+        if speed[worst] > SLACK:
+            bound = float(limits.joint_speed_rad_s[worst])
+            return Verdict(Decision.HOLD, "joint_speed", float(speed[worst]) * bound, bound, step)
+        beyond = np.maximum(limits.joint_low_rad - after_rad, after_rad - limits.joint_high_rad)
+        if (deepest := float(beyond.max())) > -limits.joint_margin_rad:
+            worst = int(np.argmax(beyond))
+            return Verdict(
+                Decision.HOLD,
+                "joint_position",
+                float(after_rad[worst]),
+                deepest + limits.joint_margin_rad,
+                step,
+            )
+        return PASSED
+
+    def _rate_fits(self, rate_hz: float) -> bool:
+        """Rows must last a whole number of control steps."""
+        if not np.isfinite(rate_hz) or not MIN_RATE_HZ <= rate_hz <= CONTROL_HZ:
+            return False
+        steps = CONTROL_HZ / rate_hz
+        return abs(steps - round(steps)) < 1e-9
+
+    def _check_rows(self, rows: F64, rate_hz: float) -> Verdict:
+        limits = self.limits
+        for name, columns, bound in (
+            ("ee_speed", slice(0, 3), limits.ee_speed_m_s),
+            ("ee_turn", slice(3, 6), limits.ee_turn_rad_s),
+        ):
+            fastest = float(np.linalg.norm(rows[:, columns], axis=1).max()) * rate_hz
+            if fastest > limits.reject_factor * bound:
+                return Verdict(Decision.HOLD, name, fastest, bound)
+            if fastest > SLACK * bound:
+                return Verdict(Decision.CLAMP, name, fastest, bound)
+        grip = rows[:, 6]
+        if grip.min() < -0.05 or grip.max() > 1.05:
+            return Verdict(Decision.HOLD, "gripper", float(grip[np.argmax(np.abs(grip - 0.5))]), 1.0)
+        return PASSED

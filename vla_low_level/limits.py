@@ -1,0 +1,58 @@
+"""The numbers the guard enforces. Published limits of the arm, with margins; never learned from data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on motion, contact and age.
+
+    Attributes:
+        joint_low_rad: float64 [dof], lower joint limits.
+        joint_high_rad: float64 [dof], upper joint limits.
+        joint_speed_rad_s: float64 [dof].
+        box_low_m: float64 [3], corner of the workspace box of the tool centre point, world.
+        box_high_m: float64 [3], the opposite corner.
+        joint_margin_rad: Distance kept from the joint limits.
+        ee_speed_m_s: Of the tool centre point.
+        ee_acceleration_m_s2: Of the tool centre point.
+        ee_turn_rad_s: Angular speed of the hand.
+        ee_turn_acceleration_rad_s2: Angular acceleration of the hand.
+        contact_hold_n: Contact force that makes the arm hold.
+        contact_stop_n: Contact force that latches a stop.
+        joint_error_rad: Commanded minus measured joint position that makes the arm hold.
+        reject_factor: A row that asks for this many times a limit is refused, not clamped.
+    """
+
+    joint_low_rad: F64
+    joint_high_rad: F64
+    joint_speed_rad_s: F64
+    box_low_m: F64
+    box_high_m: F64
+    joint_margin_rad: float = 0.1
+    ee_speed_m_s: float = 0.25
+    ee_acceleration_m_s2: float = 2.5
+    ee_turn_rad_s: float = 1.0
+    ee_turn_acceleration_rad_s2: float = 10.0
+    contact_hold_n: float = 60.0
+    contact_stop_n: float = 140.0
+    joint_error_rad: float = 0.15
+    reject_factor: float = 3.0
+
+
+PANDA = Limits(
+    joint_low_rad=np.array([-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973]),
+    joint_high_rad=np.array([2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973]),
+    # Half of the datasheet's speeds.
+    joint_speed_rad_s=0.5 * np.array([2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61]),
+    box_low_m=np.array([0.05, -0.60, 0.002]),
+    box_high_m=np.array([0.80, 0.60, 0.75]),
+)
+"""Franka Panda / FER, positions and speeds as published with libfranka; envelope of reduced-speed work."""
