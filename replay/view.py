@@ -66,8 +66,10 @@ def view(folder: Path, console: Console) -> None:
 def _head(run: Run) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     when = datetime.fromtimestamp(run.started_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    rows = [("run", str(run.folder)), ("trace", run.trace_id), ("began", when)]
-    rows += [(key.removeprefix("tandem."), _short(value)) for key, value in sorted(run.attributes.items())]
+    rows = [("run", str(run.folder)), ("trace", _short(run.trace_id)), ("began", when)]
+    rows += [
+        (_short(key.removeprefix("tandem.")), _short(value)) for key, value in sorted(run.attributes.items())
+    ]
     for label, value in rows:
         table.add_row(Text(label, style="dim"), Text(value))
     return Group(table, "")
@@ -127,7 +129,7 @@ def _flush(calm: list[RecordedSpan], branch: Tree, run: Run, numbers: dict[str, 
 def _line(span: RecordedSpan, run: Run, numbers: dict[str, str]) -> Text:
     mark, style = _MARK[span.status]
     line = _clock(span.start_ns, run)
-    line.append(f"{mark} ", style).append(span.name, "bold")
+    line.append(f"{mark} ", style).append(_short(span.name), "bold")
     if span.ref.span_id in numbers:
         line.append(f" {numbers[span.ref.span_id]}", "cyan")
     took = span.duration_s
@@ -137,8 +139,10 @@ def _line(span: RecordedSpan, run: Run, numbers: dict[str, str]) -> Text:
     if any(facts):
         line.append("  " + " · ".join(fact for fact in facts if fact))
     if span.status is SpanStatus.ERROR:
-        line.append(f"  {span.code}: {_short(span.message)}", "red")
-    causes = sorted({f"{link.kind} {numbers.get(link.target.span_id, 'another run')}" for link in span.links})
+        line.append(f"  {_short(span.code)}: {_short(span.message)}", "red")
+    causes = sorted(
+        {f"{_short(link.kind)} {numbers.get(link.target.span_id, 'another run')}" for link in span.links}
+    )
     if causes:
         line.append("  ← " + ", ".join(causes), "cyan")
     return line
@@ -146,9 +150,14 @@ def _line(span: RecordedSpan, run: Run, numbers: dict[str, str]) -> Text:
 
 def _log_line(log: LogRecord, run: Run) -> Text:
     facts = ", ".join(
-        f"{key.removeprefix('tandem.')}={_short(value)}" for key, value in log.attributes.items()
+        _short(f"{key.removeprefix('tandem.')}={value}") for key, value in log.attributes.items()
     )
-    return _clock(log.time_ns, run).append("• ", "magenta").append(log.name, "magenta").append(f"  {facts}")
+    return (
+        _clock(log.time_ns, run)
+        .append("• ", "magenta")
+        .append(_short(log.name), "magenta")
+        .append(f"  {facts}")
+    )
 
 
 def _clock(ns: int, run: Run) -> Text:

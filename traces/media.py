@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from traces.errors import TandemError
 from traces.storage import storage_error
 
 Frame = NDArray[np.uint8]
@@ -40,6 +41,7 @@ class VideoWriter:
         self._rate_hz = rate_hz
         self._container: Any = None
         self._stream: Any = None
+        self._failure: TandemError | None = None
 
     def write(self, rgb: Frame) -> None:
         """Append a uint8 [H, W, 3] frame; H and W are even, and those of the first frame.
@@ -56,6 +58,8 @@ class VideoWriter:
             or rgb.shape[1] % 2
         ):
             raise ValueError(f"a frame is uint8 [even, even, 3], not {rgb.dtype} {list(rgb.shape)}")
+        if self._failure is not None:
+            raise self._failure
         with self._disk():
             if self._container is None:
                 self._open(rgb.shape[1], rgb.shape[0])
@@ -92,10 +96,15 @@ class VideoWriter:
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
+        """A failed write ends the video: what cannot be played is taken away."""
         try:
             yield
         except OSError as cause:
-            raise storage_error(cause, self._path) from cause
+            self._container = None
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+            self._failure = storage_error(cause, self._path)
+            raise self._failure from cause
 
 
 def contact_sheet(frames: Sequence[tuple[Frame, str]], path: Path) -> None:
