@@ -93,6 +93,7 @@ class VideoWriter:
         self._stream = self._container.add_stream("libx264", rate=Fraction(self._rate_hz))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.options = {"preset": "veryfast", "crf": "23", "threads": "1"}
+        self._container.start_encoding()
 
     @contextmanager
     def _disk(self) -> Iterator[None]:

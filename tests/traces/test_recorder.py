@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traces import names
+from traces import bench, names
 from traces.errors import TandemError
 from traces.reader import read_run
 from traces.recorder import Recorder
@@ -254,3 +254,9 @@ def test_a_result_is_whole(tmp_path: Path) -> None:
         recorder.result({"outcome": "failed"})
         recorder.result({"outcome": "succeeded"})
     assert (tmp_path / RESULT_FILE).read_text() == '{"outcome":"succeeded"}\n'
+
+
+def test_the_bench_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "ROUNDS", 3)
+    bench.main()
+    assert "us" in capsys.readouterr().out
