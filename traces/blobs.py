@@ -117,7 +117,7 @@ def encode_image(rgb: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def encode_arrays(arrays: Mapping[str, NDArray[Any] | np.generic]) -> bytes:
     """An npz whose bytes depend on the arrays alone: fixed dates, sorted names, no compression.
 
     Raises:
@@ -127,7 +127,7 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for key in sorted(arrays):
             member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+            np.lib.format.write_array(member, np.asarray(arrays[key], order="C"), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{key}.npy", _EPOCH), member.getvalue())
     return buffer.getvalue()
 

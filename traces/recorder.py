@@ -99,7 +99,7 @@ class Recorder:
         """Store a uint8 [H, W, 3] image as PNG; returns its sha256."""
         return self._put(encode_image(rgb))
 
-    def arrays(self, **arrays: NDArray[Any]) -> str:
+    def arrays(self, **arrays: NDArray[Any] | np.generic) -> str:
         """Store arrays by name as npz; returns its sha256. Equal arrays give equal names."""
         return self._put(encode_arrays(arrays))
 

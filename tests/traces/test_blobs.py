@@ -42,7 +42,7 @@ def test_arrays_survive_with_shape_and_type(tmp_path: Path) -> None:
     read = store.get_arrays(store.put(encode_arrays(arrays)))
     assert set(read) == set(arrays)
     for key, array in arrays.items():
-        assert read[key].dtype == array.dtype
+        assert (read[key].dtype, read[key].shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(read[key], array)
 
 
