@@ -7,6 +7,7 @@ do, because they are dropped there and the physics settles them.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,6 +228,7 @@ def _pool(rng: np.random.Generator) -> PlacedScene:
 def record(folder: Path, count: int, seed: int) -> None:
     """Write shards of `SHARD` samples; a shard that is already there is kept."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "intrinsics.json").write_text(json.dumps(cameras.OVERHEAD.intrinsics.tolist()))
     for shard in track(range((count + SHARD - 1) // SHARD), description="rendering"):
         target = folder / f"{seed:08d}-{shard:05d}.npz"
         if target.exists():
