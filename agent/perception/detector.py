@@ -1,0 +1,124 @@
+"""From one RGB-D frame to objects and fixtures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from agent.perception.network import COLOUR, STRIDE, XYZ, YAW2, YAW4
+from agent.perception.pretrained import SHIPPED, load_pretrained
+from agent.perception.rays import grid, ground_points, network_input
+from vla_low_level.geometry import OBJECTS
+from vla_low_level.nouns import Category, Colour, Place
+from vla_low_level.observation import CameraImage
+
+F32 = NDArray[np.float32]
+
+OBJECT_THRESHOLD = 0.35
+PLACE_THRESHOLD = 0.3
+# Two centres nearer than this are one thing seen twice: nothing here is smaller.
+SAME_M = 0.022
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedObject:
+    """One object. Fields as in `skills.scene.SceneObject`."""
+
+    category: Category
+    colour: Colour
+    position_m: tuple[float, float, float]
+    yaw_rad: float | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedPlace:
+    """One fixture: the centre of its floor, world, m."""
+
+    place: Place
+    centre_m: tuple[float, float]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Everything in a frame, most confident first."""
+
+    objects: tuple[DetectedObject, ...]
+    places: tuple[DetectedPlace, ...]
+
+
+class Detector:
+    """The trained network and the reading of its maps. Stateless; one thread."""
+
+    def __init__(self, network: torch.nn.Module, version: str) -> None:
+        self._network = network
+        self.version = version
+
+    @classmethod
+    def from_pretrained(cls, folder: Path = SHIPPED) -> Detector:
+        """Load weights from a folder. Raises `TandemError` (`WEIGHTS_MISSING`, `WEIGHTS_DAMAGED`)."""
+        network, digest = load_pretrained(folder)
+        return cls(network, f"detector-{digest[:12]}")
+
+    def detect(self, image: CameraImage) -> Detections:
+        """Find objects and fixtures in a frame of the overhead camera; positions in the world frame."""
+        height, width = image.depth_m.shape
+        ground = ground_points(image.intrinsics, image.pose, *grid(height, width, STRIDE))
+        level = image.points()[:, :, 2].astype(np.float32)
+        data = torch.from_numpy(network_input(image.rgb, level, ground))[None]
+        with torch.inference_mode():
+            logits, said = self._network(data.contiguous(memory_format=torch.channels_last))
+            heat = torch.sigmoid(logits)
+            peaks = heat * (heat == functional.max_pool2d(heat, 3, 1, 1))
+        return _read(peaks[0].numpy(), said[0].numpy(), ground)
+
+
+def _read(peaks: F32, said: F32, ground: NDArray[np.float64]) -> Detections:
+    """Turn peaks into things, the most confident first; a weaker peak on the same spot is dropped."""
+    objects: list[DetectedObject] = []
+    places: dict[Place, DetectedPlace] = {}
+    classes, rows, columns = np.nonzero(peaks > min(OBJECT_THRESHOLD, PLACE_THRESHOLD))
+    for index in np.argsort(-peaks[classes, rows, columns], kind="stable"):
+        kind, row, column = int(classes[index]), int(rows[index]), int(columns[index])
+        confidence = float(peaks[kind, row, column])
+        position = _position(said, ground, row, column)
+        if kind >= len(Category):
+            place = list(Place)[kind - len(Category)]
+            if confidence > PLACE_THRESHOLD:
+                places.setdefault(place, DetectedPlace(place, position[:2], confidence))
+        elif confidence > OBJECT_THRESHOLD and all(
+            math.dist(position[:2], o.position_m[:2]) > SAME_M or abs(position[2] - o.position_m[2]) > 0.04
+            for o in objects
+        ):
+            objects.append(_object(list(Category)[kind], said[:, row, column], position, confidence))
+    ordered = tuple(places[place] for place in Place if place in places)
+    return Detections(tuple(objects), ordered)
+
+
+def _position(said: F32, ground: NDArray[np.float64], row: int, column: int) -> tuple[float, float, float]:
+    """Base centre: each of the nine cells around the peak points at it, and the median is taken."""
+    rows = slice(max(0, row - 1), row + 2)
+    columns = slice(max(0, column - 1), column + 2)
+    offsets = said[XYZ, rows, columns]
+    x = np.median(offsets[0] + ground[rows, columns, 0])
+    y = np.median(offsets[1] + ground[rows, columns, 1])
+    return float(x), float(y), float(np.median(offsets[2]))
+
+
+def _object(
+    category: Category, properties: F32, position: tuple[float, float, float], confidence: float
+) -> DetectedObject:
+    colour = list(Colour)[int(np.argmax(properties[COLOUR]))]
+    symmetry = OBJECTS[category].symmetry
+    yaw = None
+    if symmetry:
+        cosine, sine = properties[YAW2 if symmetry == 2 else YAW4]
+        yaw = math.atan2(float(sine), float(cosine)) / symmetry
+    return DetectedObject(category, colour, position, yaw, confidence)

@@ -1,0 +1,96 @@
+"""From detections to a scene: stable names, and which fixture each object lies in."""
+
+from __future__ import annotations
+
+import math
+
+from agent.perception.detector import DetectedObject, Detections, Detector
+from skills.scene import PlaceRegion, Scene, SceneObject
+from vla_low_level.geometry import PLACES
+from vla_low_level.nouns import Place
+from vla_low_level.observation import Observation
+
+CAMERA = "overhead"
+# Walls are thin and an object may lean over them: its centre counts as inside up to this far out.
+WALL_M = 0.012
+
+
+def perceive(detector: Detector, observation: Observation, previous: Scene | None, held: str | None) -> Scene:
+    """The scene in an observation of the overhead camera.
+
+    Args:
+        detector: The network.
+        observation: Must hold the overhead camera's image.
+        previous: The scene before; objects keep their ids from it.
+        held: Id of the object in the hand; it stays in the scene with what was known of it.
+    """
+    found = detector.detect(observation.images[CAMERA])
+    regions = tuple(_region(place.place, place.centre_m) for place in found.places)
+    known = previous.objects if previous else ()
+    kept = tuple(o for o in known if o.id == held)
+    names = _names(found, tuple(o for o in known if o.id != held), {o.id for o in known})
+    objects = tuple(
+        _scene_object(item, name, regions) for item, name in zip(found.objects, names, strict=True)
+    )
+    return Scene(
+        objects=(*kept, *sorted(objects, key=lambda o: o.id)),
+        places=regions,
+        held=held if kept else None,
+        observation_sequence=observation.sequence,
+    )
+
+
+def _region(place: Place, centre_m: tuple[float, float]) -> PlaceRegion:
+    size = PLACES[place]
+    return PlaceRegion(place=place, centre_m=(*centre_m, size.floor_m), half_extent_m=size.half_extent_m)
+
+
+def _names(found: Detections, known: tuple[SceneObject, ...], taken: set[str]) -> list[str]:
+    """An id for each detection: the nearest known one of the same looks, then one that moved, then a new one."""
+    names: list[str | None] = [None] * len(found.objects)
+    free = list(known)
+    pairs = sorted(
+        (math.dist(item.position_m[:2], old.position_m[:2]), k, old.id)
+        for k, item in enumerate(found.objects)
+        for old in free
+        if (item.category, item.colour) == (old.category, old.colour)
+    )
+    used: set[str] = set()
+    # Near pairs first, so that one that stayed keeps its name and the one that moved gets what is left.
+    for _, k, name in pairs:
+        if names[k] is None and name not in used:
+            names[k] = name
+            used.add(name)
+    return [name or _new_name(item, taken) for name, item in zip(names, found.objects, strict=True)]
+
+
+def _new_name(item: DetectedObject, taken: set[str]) -> str:
+    """`red_cup_1`, `red_cup_2`, ...: never one that was used before. `taken` is updated."""
+    number = 1
+    while (name := f"{item.colour.value}_{item.category.value}_{number}") in taken:
+        number += 1
+    taken.add(name)
+    return name
+
+
+def _scene_object(item: DetectedObject, name: str, regions: tuple[PlaceRegion, ...]) -> SceneObject:
+    return SceneObject(
+        id=name,
+        category=item.category,
+        colour=item.colour,
+        position_m=item.position_m,
+        yaw_rad=item.yaw_rad,
+        place=place_of(item.position_m, regions),
+        confidence=min(1.0, item.confidence),
+    )
+
+
+def place_of(position_m: tuple[float, float, float], regions: tuple[PlaceRegion, ...]) -> Place | None:
+    """The fixture whose inner rectangle, and a wall's breadth around it, holds the point."""
+    for region in regions:
+        dx, dy = (position_m[k] - region.centre_m[k] for k in (0, 1))
+        c, s = math.cos(region.yaw_rad), math.sin(region.yaw_rad)
+        along, across = abs(c * dx + s * dy), abs(-s * dx + c * dy)
+        if along <= region.half_extent_m[0] + WALL_M and across <= region.half_extent_m[1] + WALL_M:
+            return region.place
+    return None
