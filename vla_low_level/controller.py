@@ -1,59 +1,45 @@
-"""From rows at 20 Hz to joint targets at 240 Hz, inside every limit by construction.
+"""From rows at 20 Hz to joint targets at 240 Hz.
 
-The reference moves along the rows; the commanded pose pursues it with bounded speed, bounded
-acceleration and room to brake before the box and the joint limits; inverse kinematics follows exactly.
+A reference moves along the rows; the commanded pose pursues it with bounded speed and acceleration, with
+room to brake before the box and the joint limits. The guard judges each step that is proposed here.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
-from vla_low_level.plant import CONTROL_HZ
+from vla_low_level.motion import DT_S, Motion, at_rest, brake, length, moved
 from vla_low_level.rotations import rotation_matrix, rotation_vector
 
 F64 = NDArray[np.float64]
 
-DT_S = 1.0 / CONTROL_HZ
 PURSUIT_HZ = 12.0
 # Share of a limit that shaping uses; the rest absorbs the change of the Jacobian within a step.
-SHARE = 0.92
+SHARE = 0.94
+BOX_BRAKE_SHARE = 0.4
+BOX_KEEP_M = 0.001
 JOINT_BRAKE_RAD_S2 = 1.5
 JOINT_KEEP_RAD = 0.03
-BOX_BRAKE_SHARE = 0.5
+POSTURE_HZ = 0.5
 # A reference further ahead than this has been held back by a limit: what is left of it is dropped.
 DROP_M = 0.010
+DROP_RAD = 0.05
 DAMPING = 0.03
 
 
-@dataclass
-class Command:
-    """What the arm is told now: pose, twist and joint angles of the commanded tool, and the reference ahead.
+class Controller:
+    """Proposes motion and remembers what was accepted. Never reads a sensor.
 
     Attributes:
-        position_m: float64 [3], commanded tool centre point.
-        rotation: float64 [3, 3], commanded tool-to-world rotation.
-        twist: float64 [6], commanded velocity, m/s then rad/s, world.
-        joint_rad: float64 [dof], joint targets.
+        motion: The commanded motion now.
         goal_m: float64 [3], where the rows so far add up to.
         goal_rotation: float64 [3, 3], the same for the rotation.
     """
-
-    position_m: F64
-    rotation: F64
-    twist: F64
-    joint_rad: F64
-    goal_m: F64
-    goal_rotation: F64
-
-
-class Controller:
-    """Shapes motion. Never reads a sensor; `anchor` puts it where the arm is."""
 
     def __init__(self, kinematics: Kinematics, limits: Limits, posture_rad: F64) -> None:
         self._kinematics = kinematics
@@ -61,79 +47,83 @@ class Controller:
         self._posture = posture_rad.copy()
         self._low = limits.joint_low_rad + limits.joint_margin_rad + JOINT_KEEP_RAD
         self._high = limits.joint_high_rad - limits.joint_margin_rad - JOINT_KEEP_RAD
-        self.limited = False
-        self.state = self._rest(posture_rad)
+        self.anchor(posture_rad)
 
     def anchor(self, joint_rad: F64) -> None:
         """Be at rest at these joint angles, and forget any reference."""
-        self.state = self._rest(joint_rad)
+        self.accept(at_rest(self._kinematics, joint_rad))
+        self.goal_m, self.goal_rotation = self.motion.position_m, self.motion.rotation
+
+    def accept(self, motion: Motion) -> None:
+        """The motion that goes to the motors is this one."""
+        self.motion = motion
 
     def settle(self) -> None:
-        """Forget what is left of the reference: brake from here and stay."""
-        self.state.goal_m = self.state.position_m.copy()
-        self.state.goal_rotation = self.state.rotation.copy()
+        """Forget what is left of the reference: come to rest as soon as braking allows, and stay there."""
+        twist, limits = self.motion.twist, self._limits
+        speed, turn = self.motion.speed_m_s, self.motion.turn_rad_s
+        ahead = twist[:3] * (speed / (2 * SHARE * limits.ee_acceleration_m_s2))
+        turned = twist[3:] * (turn / (2 * SHARE * limits.ee_turn_acceleration_rad_s2))
+        self.goal_m = self.motion.position_m + ahead
+        self.goal_rotation = rotation_matrix(turned) @ self.motion.rotation
 
     def trim(self) -> None:
         """At a chunk's end: drop the part of the reference that a limit has kept the arm from."""
-        if float(np.linalg.norm(self.state.goal_m - self.state.position_m)) > DROP_M + self._braking_m():
+        motion, limits = self.motion, self._limits
+        ahead_m = length(self.goal_m - motion.position_m)
+        ahead_rad = length(rotation_vector(self.goal_rotation @ motion.rotation.T))
+        if ahead_m > DROP_M + motion.speed_m_s**2 / (
+            2 * limits.ee_acceleration_m_s2
+        ) or ahead_rad > DROP_RAD + motion.turn_rad_s**2 / (2 * limits.ee_turn_acceleration_rad_s2):
             self.settle()
 
-    def follow(self, reference_m: F64, reference_rotation: F64, feed: F64) -> F64:
-        """One 240 Hz step: pursue a reference that moves with twist `feed` [6]. Returns joint targets."""
-        state = self.state
-        here, turned, jacobian = self._kinematics.forward(state.joint_rad)
+    def pursue(self, reference_m: F64, reference_rotation: F64, feed: F64) -> Motion:
+        """The next control step after a reference that itself moves with twist `feed` [6]."""
+        motion, limits = self.motion, self._limits
         wanted = feed.copy()
-        wanted[:3] += PURSUIT_HZ * (reference_m - state.position_m)
-        wanted[3:] += PURSUIT_HZ * rotation_vector(reference_rotation @ state.rotation.T)
-        inverse = _damped_inverse(jacobian)
-        posture = 0.5 * (self._posture - state.joint_rad)
-        drift = posture - inverse @ (jacobian @ posture)
-        twist = self._accelerate(self._fit_joints(self._fit_tool(wanted), inverse, drift), state.twist)
-        state.position_m = state.position_m + twist[:3] * DT_S
-        state.rotation = rotation_matrix(twist[3:] * DT_S) @ state.rotation
-        error = np.concatenate([state.position_m - here, rotation_vector(state.rotation @ turned.T)])
-        step = inverse @ error + self._fit_drift(inverse @ twist, drift) * DT_S
-        state.joint_rad = state.joint_rad + step
-        state.twist = twist
-        return state.joint_rad
-
-    def _rest(self, joint_rad: F64) -> Command:
-        position, rotation, _ = self._kinematics.forward(joint_rad)
-        return Command(
-            position.copy(), rotation.copy(), np.zeros(6), joint_rad.copy(), position.copy(), rotation.copy()
+        wanted[:3] += _approach(reference_m - motion.position_m, limits.ee_acceleration_m_s2)
+        wanted[3:] += _approach(
+            rotation_vector(reference_rotation @ motion.rotation.T), limits.ee_turn_acceleration_rad_s2
         )
+        inverse = _damped_inverse(motion.jacobian)
+        posture = POSTURE_HZ * (self._posture - motion.joint_rad)
+        drift = posture - inverse @ (motion.jacobian @ posture)
+        fitted = self._fit_joints(self._fit_tool(wanted), inverse, drift)
+        rate = inverse @ self._accelerate(fitted, motion.twist)
+        return moved(self._kinematics, motion, (rate + self._fit_drift(rate, drift)) * DT_S)
 
-    def _braking_m(self) -> float:
-        return float(self.state.twist[:3] @ self.state.twist[:3]) / (2 * self._limits.ee_acceleration_m_s2)
+    def slow_down(self) -> Motion:
+        """The next control step when the proposed one was refused: brake on the present path."""
+        return moved(self._kinematics, self.motion, brake(self.motion, self._limits))
 
     def _fit_tool(self, wanted: F64) -> F64:
         """Bound speed and turn rate, and leave room to brake before the box."""
-        limits, position = self._limits, self.state.position_m
-        brake = 2.0 * BOX_BRAKE_SHARE * limits.ee_acceleration_m_s2
-        up = np.sqrt(brake * np.maximum(0.0, limits.box_high_m - position - 1e-3))
-        down = np.sqrt(brake * np.maximum(0.0, position - limits.box_low_m - 1e-3))
-        fitted = wanted.copy()
-        fitted[:3] = np.clip(_shorten(wanted[:3], SHARE * limits.ee_speed_m_s), -down, up)
+        limits, position = self._limits, self.motion.position_m
+        strength = 2.0 * BOX_BRAKE_SHARE * limits.ee_acceleration_m_s2
+        up = np.sqrt(strength * np.maximum(0.0, limits.box_high_m - position - BOX_KEEP_M))
+        down = np.sqrt(strength * np.maximum(0.0, position - limits.box_low_m - BOX_KEEP_M))
+        fitted = np.empty(6)
+        fitted[:3] = _shorten(wanted[:3], SHARE * limits.ee_speed_m_s)
+        fitted[:3] = np.minimum(np.maximum(fitted[:3], -down), up)
         fitted[3:] = _shorten(wanted[3:], SHARE * limits.ee_turn_rad_s)
         return fitted
 
     def _fit_joints(self, twist: F64, inverse: F64, drift: F64) -> F64:
         """Scale the twist so that no joint is too fast, or too fast to stop before its limit."""
-        joint = self.state.joint_rad
+        joint = self.motion.joint_rad
         rate = inverse @ twist
         fastest = SHARE * self._limits.joint_speed_rad_s - np.abs(drift)
-        room_up = np.sqrt(2 * JOINT_BRAKE_RAD_S2 * np.maximum(0.0, self._high - joint))
-        room_down = np.sqrt(2 * JOINT_BRAKE_RAD_S2 * np.maximum(0.0, joint - self._low))
-        allowed = np.minimum(np.where(rate > 0, room_up, room_down), np.maximum(fastest, 0.05))
+        room = np.where(rate > 0, self._high - joint, joint - self._low)
+        stoppable = np.sqrt(2 * JOINT_BRAKE_RAD_S2 * np.maximum(0.0, room))
+        allowed = np.minimum(stoppable, np.maximum(fastest, 0.05))
         ratio = float((allowed / np.maximum(np.abs(rate), 1e-9)).min())
-        self.limited = ratio < 1.0
         return twist if ratio >= 1.0 else twist * ratio
 
     def _fit_drift(self, rate: F64, drift: F64) -> F64:
         """Posture drift gives way to the tool's own motion near a joint's limits."""
-        joint, moved = self.state.joint_rad, rate + drift
+        joint, both = self.motion.joint_rad, rate + drift
         outward = ((joint > self._high) & (drift > 0)) | ((joint < self._low) & (drift < 0))
-        too_fast = np.abs(moved) > SHARE * self._limits.joint_speed_rad_s
+        too_fast = np.abs(both) > SHARE * self._limits.joint_speed_rad_s
         return np.zeros_like(drift) if (outward | too_fast).any() else drift
 
     def _accelerate(self, wanted: F64, before: F64) -> F64:
@@ -145,10 +135,18 @@ class Controller:
         return twist
 
 
-def _shorten(vector: F64, length: float) -> F64:
-    """The vector, scaled down to `length` where it is longer."""
-    norm = math.sqrt(float(vector @ vector))
-    return vector if norm <= length else vector * (length / norm)
+def _approach(error: F64, acceleration: float) -> F64:
+    """Velocity towards a point at `error`: proportional when near, as fast as can be braked when far."""
+    distance = length(error)
+    if distance < 1e-12:
+        return error
+    return error * min(PURSUIT_HZ, math.sqrt(2.0 * 0.7 * acceleration / distance))
+
+
+def _shorten(vector: F64, bound: float) -> F64:
+    """The vector, scaled down to `bound` where it is longer."""
+    norm = length(vector)
+    return vector if norm <= bound else vector * (bound / norm)
 
 
 def _damped_inverse(jacobian: F64) -> F64:

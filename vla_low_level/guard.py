@@ -5,6 +5,7 @@ It runs in the body's process. Chunks come from another process and may hold any
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from vla_low_level.action import ACTION_DIM, MAX_HORIZON
 from vla_low_level.limits import Limits
+from vla_low_level.motion import Motion, length, stop_time_s
 from vla_low_level.plant import CONTROL_HZ, PlantState
 from vla_low_level.robot import Decision, Verdict
 
@@ -21,6 +23,10 @@ PASSED = Verdict(Decision.PASS)
 MIN_RATE_HZ = 5.0
 # Tolerance for rounding: the shaped motion touches its limits on purpose.
 SLACK = 1.02
+
+ROUNDING = 1e-9
+# A braking path along the joints is not straight: this share of its length is kept free.
+BEND = 0.02
 
 _SEVERITY = {decision: k for k, decision in enumerate(Decision)}
 
@@ -61,48 +67,75 @@ class Guard:
             return Verdict(Decision.HOLD, "rate", header.rate_hz, float(CONTROL_HZ))
         if not np.isfinite(header.expires_s) or now_s > header.expires_s:
             return Verdict(Decision.HOLD, "expired", now_s, header.expires_s)
+        if header.expires_s > now_s + self.limits.age_s:
+            return Verdict(Decision.HOLD, "age", header.expires_s - now_s, self.limits.age_s)
         if header.chunk_id != 0 and header.chunk_id <= self._last_chunk:
             return Verdict(Decision.HOLD, "sequence", float(header.chunk_id), float(self._last_chunk))
         self._last_chunk = header.chunk_id
         return self._check_rows(actions.astype(np.float64), header.rate_hz)
 
-    def check_state(self, state: PlantState, joint_command_rad: F64, step: int) -> Verdict:
+    def check_state(self, state: PlantState, before: Motion, step: int) -> Verdict:
         """Judge what the plant says: finite, not pushing hard against anything, following its commands."""
         if not (
             np.isfinite(state.joint_position_rad).all() and np.isfinite(state.joint_velocity_rad_s).all()
         ):
             return Verdict(Decision.STOP, "state_finite", float("nan"), 0.0, step)
         force = state.contact_force_n
-        if force > self.limits.contact_stop_n:
+        if not force <= self.limits.contact_stop_n:
             return Verdict(Decision.STOP, "contact_force", force, self.limits.contact_stop_n, step)
         if force > self.limits.contact_hold_n:
             return Verdict(Decision.HOLD, "contact_force", force, self.limits.contact_hold_n, step)
-        error = float(np.abs(state.joint_position_rad - joint_command_rad).max())
-        if error > self.limits.joint_error_rad:
-            return Verdict(Decision.HOLD, "joint_error", error, self.limits.joint_error_rad, step)
+        error = tracking_error_m(state, before)
+        if error > self.limits.tracking_m:
+            return Verdict(Decision.HOLD, "tracking", error, self.limits.tracking_m, step)
         return PASSED
 
-    def check_command(self, before_rad: F64, after_rad: F64, step: int) -> Verdict:
-        """Judge the next joint targets, the last thing before the motors."""
-        limits = self.limits
-        if not np.isfinite(after_rad).all():
+    def check_step(self, before: Motion, after: Motion, step: int) -> Verdict:
+        """Judge the next joint targets, the last thing before the motors.
+
+        CLAMP means: not this one; slow down on the present path instead. That is always inside the limits,
+        because a motion is let through only when braking from it ends before the box and the joint limits.
+        """
+        if not np.isfinite(after.joint_rad).all():
             return Verdict(Decision.STOP, "command_finite", float("nan"), 0.0, step)
-        speed = np.abs(after_rad - before_rad) * CONTROL_HZ / limits.joint_speed_rad_s
-        worst = int(np.argmax(speed))
-        if speed[worst] > SLACK:
-            bound = float(limits.joint_speed_rad_s[worst])
-            return Verdict(Decision.HOLD, "joint_speed", float(speed[worst]) * bound, bound, step)
-        beyond = np.maximum(limits.joint_low_rad - after_rad, after_rad - limits.joint_high_rad)
-        if (deepest := float(beyond.max())) > -limits.joint_margin_rad:
-            worst = int(np.argmax(beyond))
-            return Verdict(
-                Decision.HOLD,
-                "joint_position",
-                float(after_rad[worst]),
-                deepest + limits.joint_margin_rad,
-                step,
-            )
+        for name, value, bound in self._measures(before, after):
+            if not value <= bound + ROUNDING:
+                return Verdict(Decision.CLAMP, name, value, bound, step)
         return PASSED
+
+    def _measures(self, before: Motion, after: Motion) -> Iterator[tuple[str, float, float]]:
+        """Each limit of a step: name, value, bound."""
+        limits = self.limits
+        speed = np.abs(after.joint_speed_rad_s) / limits.joint_speed_rad_s
+        worst = int(np.argmax(speed))
+        bound = float(limits.joint_speed_rad_s[worst])
+        yield "joint_speed", float(speed[worst]) * bound, bound
+        yield "ee_speed", after.speed_m_s, limits.ee_speed_m_s
+        yield "ee_turn", after.turn_rad_s, limits.ee_turn_rad_s
+        change = (after.twist - before.twist) * CONTROL_HZ
+        yield "ee_acceleration", length(change[:3]), limits.ee_acceleration_m_s2
+        yield "ee_turn_acceleration", length(change[3:]), limits.ee_turn_acceleration_rad_s2
+        half_stop_s = 0.5 * stop_time_s(after, limits)
+        margin = limits.joint_margin_rad
+        yield (
+            "joint_position",
+            *_furthest_out(
+                after.joint_rad + after.joint_speed_rad_s * half_stop_s,
+                before.joint_rad,
+                limits.joint_low_rad + margin,
+                limits.joint_high_rad - margin,
+            ),
+        )
+        bend = BEND * half_stop_s * after.speed_m_s
+        yield (
+            "box",
+            *_furthest_out(
+                after.position_m + after.twist[:3] * half_stop_s,
+                before.position_m,
+                limits.box_low_m + bend,
+                limits.box_high_m - bend,
+            ),
+        )
 
     def _rate_fits(self, rate_hz: float) -> bool:
         """Rows must last a whole number of control steps."""
@@ -126,3 +159,18 @@ class Guard:
         if grip.min() < -0.05 or grip.max() > 1.05:
             return Verdict(Decision.HOLD, "gripper", float(grip[np.argmax(np.abs(grip - 0.5))]), 1.0)
         return PASSED
+
+
+def tracking_error_m(state: PlantState, motion: Motion) -> float:
+    """Distance between commanded and measured tool centre point, to first order in the joint errors."""
+    return length(motion.jacobian[:3] @ (motion.joint_rad - state.joint_position_rad))
+
+
+def _furthest_out(value: F64, before: F64, low: F64, high: F64) -> tuple[float, float]:
+    """The value that is most outside and its bound; who is already outside may come back, not go further."""
+    low, high = np.minimum(low, before), np.maximum(high, before)
+    beyond = np.maximum(low - value, value - high)
+    worst = int(np.argmax(beyond))
+    if value[worst] < low[worst]:
+        return -float(value[worst]), -float(low[worst])
+    return float(value[worst]), float(high[worst])

@@ -25,10 +25,11 @@ class Limits:
         ee_acceleration_m_s2: Of the tool centre point.
         ee_turn_rad_s: Angular speed of the hand.
         ee_turn_acceleration_rad_s2: Angular acceleration of the hand.
-        contact_hold_n: Contact force that makes the arm hold.
+        contact_hold_n: Contact force that makes the arm hold. Placing and touching the table stay below it.
         contact_stop_n: Contact force that latches a stop.
-        joint_error_rad: Commanded minus measured joint position that makes the arm hold.
-        reject_factor: A row that asks for this many times a limit is refused, not clamped.
+        tracking_m: Distance between commanded and measured tool centre point that makes the arm hold.
+        age_s: A chunk that expires later than this from now is refused: its clock is not the body's.
+        reject_factor: A row that asks for more than this many times a limit is refused, not clamped.
     """
 
     joint_low_rad: F64
@@ -43,8 +44,14 @@ class Limits:
     ee_turn_acceleration_rad_s2: float = 10.0
     contact_hold_n: float = 60.0
     contact_stop_n: float = 140.0
-    joint_error_rad: float = 0.15
+    tracking_m: float = 0.03
+    age_s: float = 10.0
     reject_factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
 
 
 PANDA = Limits(
