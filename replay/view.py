@@ -55,6 +55,8 @@ def view(folder: Path, console: Console) -> None:
     numbers = _number(salvage.run)
     for root in salvage.run.roots:
         console.print(_tree(root, salvage.run, numbers))
+    for log in salvage.run.logs:
+        console.print(_log_line(log, salvage.run))
     for fault in salvage.faults:
         console.print(Text(f"damaged: {fault}", style="bold red"))
     if salvage.run.torn_bytes:

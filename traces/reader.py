@@ -82,6 +82,7 @@ def _run(folder: Path, assembly: _Assembly, contents: WalContents) -> Run:
         last_ns=assembly.last_ns,
         attributes=assembly.attributes,
         roots=assembly.freeze(),
+        logs=tuple(assembly.logs),
         closed=assembly.closed,
         close_attributes=assembly.close_attributes,
         torn_bytes=contents.torn_bytes,
@@ -117,6 +118,7 @@ class _Assembly:
         self.attributes: dict[str, Any] = {}
         self.closed = False
         self.close_attributes: dict[str, Any] = {}
+        self.logs: list[LogRecord] = []
         self._drafts: dict[str, _Draft] = {}
         self._takers: dict[object, Callable[[dict[str, Any]], str]] = {
             "run": self._take_run,
@@ -209,7 +211,8 @@ class _Assembly:
 
     def _take_log(self, record: dict[str, Any]) -> str:
         log = LogRecord(_typed(record, "name", str), self._time(record), _typed(record, "a", dict))
-        self._open(record).logs.append(log)
+        logs = self.logs if record["id"] is None else self._open(record).logs
+        logs.append(log)
         return ""
 
     def _take_end(self, record: dict[str, Any]) -> str:

@@ -92,8 +92,13 @@ class Recorder:
         return Span(self._session, name, attributes or {}, links)
 
     def log(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
-        """Add a log record to the span that is open in this thread; needs one."""
-        current(self._session).log(name, attributes)
+        """Add a log record to the span that is open in this thread, or to the run where none is."""
+        span = current(self._session)
+        if span is not None:
+            span.log(name, attributes)
+            return
+        now = self._session.clock_ns()
+        self._wal.append({"t": "log", "id": None, "ns": now, "name": name, "a": plain_all(attributes or {})})
 
     def image(self, rgb: NDArray[np.uint8]) -> str:
         """Store a uint8 [H, W, 3] image as PNG; returns its sha256."""

@@ -103,6 +103,7 @@ class Run:
         last_ns: Time of the last thing on record, ns.
         attributes: Facts that were known before it began.
         roots: Top-level spans, in the order in which they started.
+        logs: Log records outside of any span, e.g. of a stop from another thread.
         closed: Whether the recorder was closed; a run that was killed is not.
         close_attributes: What the recorder said at close, e.g. about the export.
         torn_bytes: Length of an interrupted last write that was dropped; 0 for none.
@@ -115,6 +116,7 @@ class Run:
     last_ns: int
     attributes: Mapping[str, Any]
     roots: tuple[RecordedSpan, ...]
+    logs: tuple[LogRecord, ...]
     closed: bool
     close_attributes: Mapping[str, Any]
     torn_bytes: int

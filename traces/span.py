@@ -125,16 +125,10 @@ class Span:
 _CURRENT: ContextVar[Span | None] = ContextVar("tandem_span", default=None)
 
 
-def current(session: Session) -> Span:
-    """The innermost span of a recorder that is open in this thread.
-
-    Raises:
-        LookupError: There is none.
-    """
+def current(session: Session) -> Span | None:
+    """The innermost span of a recorder that is open in this thread."""
     span = _CURRENT.get()
-    if span is None or span._session is not session:
-        raise LookupError("no span is open in this thread")
-    return span
+    return span if span is not None and span._session is session else None
 
 
 def _describe(error: BaseException) -> tuple[str, str]:

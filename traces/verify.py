@@ -115,6 +115,7 @@ def _references(run: Run, spans: list[RecordedSpan]) -> dict[str, str]:
     """Every blob that is referred to, with the first place that does."""
     wanted: dict[str, str] = {}
     holders = [("the run", run.attributes)]
+    holders.extend((f"`{log.name}`", log.attributes) for log in run.logs)
     for span in spans:
         holders.append((f"`{span.name}`", span.attributes))
         holders.extend((f"`{log.name}` in `{span.name}`", log.attributes) for log in span.logs)

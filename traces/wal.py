@@ -45,8 +45,11 @@ class WalWriter:
             TandemError: `STORE_FULL`, `STORE_READ_ONLY` or `STORE_IO`.
         """
         self._path = path
-        self._lock = threading.Lock()
-        self._count = 0
+        self._lock = threading.RLock()
+        self._busy = False
+        # Bytes and records in the file, and its size once an append that may have been interrupted is whole.
+        self._mark = (0, 0)
+        self._unsure = 0
         self._failure: TandemError | None = None
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
@@ -58,20 +61,43 @@ class WalWriter:
     def append(self, record: Mapping[str, Any]) -> None:
         """Write one record; it is with the operating system when this returns.
 
+        An exception from a signal handler (Ctrl-C) in the middle of it leaves the log sound.
+
         Raises:
-            TandemError: `STORE_FULL`, `STORE_READ_ONLY`, `STORE_IO`, or `TRACE_CLOSED` after `close`.
+            TandemError: `STORE_FULL`, `STORE_READ_ONLY`, `STORE_IO`, `TRACE_CLOSED` after `close`, or
+                `TRACE_BUSY` from a signal handler that interrupts an append of the same thread.
         """
         with self._lock:
             self.check()
-            numbered = {"n": self._count, **record}
+            if self._busy:
+                raise TandemError("TRACE_BUSY", "a signal handler cannot record in the middle of a record")
+            self._busy = True
             try:
-                payload = _encode(numbered).encode("ascii")
-            except ValueError:
-                payload = _encode(to_wire(numbered)).encode("ascii")
-            if len(payload) > MAX_RECORD_BYTES:
-                raise ValueError(f"a record of {len(payload)} bytes; put large things into blobs")
-            self._write(b"%08x %d %s\n" % (zlib.crc32(payload), len(payload), payload))
-            self._count += 1
+                self._append(record)
+            finally:
+                self._busy = False
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        if self._unsure:
+            self._recover()
+        size, count = self._mark
+        line = _frame({"n": count, **record})
+        self._unsure = size + len(line)
+        self._write(line)
+        self._mark = (self._unsure, count + 1)
+        self._unsure = 0
+
+    def _recover(self) -> None:
+        """Find out how far an interrupted append got; take back what is not whole."""
+        size, count = self._mark
+        try:
+            if os.fstat(self._fd).st_size == self._unsure:
+                self._mark = (self._unsure, count + 1)
+            else:
+                os.ftruncate(self._fd, size)
+        except OSError as cause:
+            self._fail(cause)
+        self._unsure = 0
 
     def sync(self) -> None:
         """Force everything to the disk itself, for the edges that must survive a power cut too."""
@@ -118,6 +144,16 @@ class WalWriter:
     def _fail(self, cause: OSError) -> None:
         self._failure = storage_error(cause, self._path)
         raise self._failure from cause
+
+
+def _frame(record: Mapping[str, Any]) -> bytes:
+    try:
+        payload = _encode(record).encode("ascii")
+    except ValueError:
+        payload = _encode(to_wire(record)).encode("ascii")
+    if len(payload) > MAX_RECORD_BYTES:
+        raise ValueError(f"a record of {len(payload)} bytes; put large things into blobs")
+    return b"%08x %d %s\n" % (zlib.crc32(payload), len(payload), payload)
 
 
 @dataclass(frozen=True, slots=True)

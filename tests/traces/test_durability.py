@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from traces.wal import WalWriter, read_wal
 
 CHILD = """
 import sys
+import threading
 from pathlib import Path
 import numpy as np
 from traces import names
@@ -259,3 +261,62 @@ def test_a_blob_that_cannot_be_stored_ends_the_recording(tmp_path: Path) -> None
         span.set(names.CHUNK_REF, recorder.text("x"))
     with pytest.raises(TandemError, match="STORE_IO"), recorder.span("t"):
         pytest.fail("work began unrecorded")
+
+
+@pytest.mark.parametrize("written", [0, 1, 20, 1000])
+def test_ctrl_c_in_the_middle_of_a_record_leaves_the_log_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    real = os.write
+
+    def interrupted(fd: int, data: bytes) -> int:
+        if written:
+            real(fd, data[:written])
+        raise KeyboardInterrupt
+
+    wal = WalWriter(tmp_path / "log")
+    wal.append({"a": 1})
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            wal.append({"a": 2})
+    wal.append({"a": 3})
+    contents = read_wal(tmp_path / "log")
+    assert (contents.damage, contents.torn_bytes) == ("", 0)
+    whole = [{"a": 2}] if written == 1000 else []
+    assert list(contents.records) == [{"a": 1}, *whole, {"a": 3}]
+
+
+def test_a_signal_handler_cannot_break_into_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    wal = WalWriter(tmp_path / "log")
+    codes = []
+
+    def signalled(fd: int, data: bytes) -> int:
+        with pytest.raises(TandemError) as caught:
+            wal.append({"from": "handler"})
+        codes.append(caught.value.code)
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", signalled)
+    wal.append({"a": 1})
+    monkeypatch.undo()
+    wal.append({"a": 2})
+    assert codes == ["TRACE_BUSY"]
+    assert read_wal(tmp_path / "log").records == ({"a": 1}, {"a": 2})
+
+
+def test_threads_do_not_mix_their_records(tmp_path: Path) -> None:
+    wal = WalWriter(tmp_path / "log")
+    threads = [
+        threading.Thread(target=lambda k=k: [wal.append({"k": k, "i": i}) for i in range(200)])
+        for k in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    contents = read_wal(tmp_path / "log")
+    assert not contents.damage
+    for k in range(4):
+        assert [record["i"] for record in contents.records if record["k"] == k] == list(range(200))

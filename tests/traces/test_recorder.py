@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -154,14 +155,17 @@ def test_recorders_do_not_adopt_each_others_spans(tmp_path: Path) -> None:
     assert one.trace_id != two.trace_id
 
 
-def test_log_goes_to_the_open_span(tmp_path: Path) -> None:
-    with Recorder.open(tmp_path, {}) as recorder:
-        with recorder.span("a"), recorder.span("b"):
-            recorder.log(names.BODY_HOLD, {names.REASON: "alarm"})
-        with pytest.raises(LookupError):
-            recorder.log(names.BODY_HOLD)
-    (root,) = read_run(tmp_path).roots
+def test_log_goes_to_the_open_span_or_to_the_run(tmp_path: Path) -> None:
+    with Recorder.open(tmp_path, {}) as recorder, recorder.span("a"), recorder.span("b"):
+        recorder.log(names.BODY_HOLD, {names.REASON: "alarm"})
+        stopper = threading.Thread(target=recorder.log, args=(names.BODY_STOP, {names.REASON: "button"}))
+        stopper.start()
+        stopper.join()
+    run = read_run(tmp_path)
+    (root,) = run.roots
     assert [log.name for log in root.children[0].logs] == [names.BODY_HOLD]
+    assert [(log.name, log.attributes) for log in run.logs] == [(names.BODY_STOP, {names.REASON: "button"})]
+    assert verify(tmp_path).ok
 
 
 def test_equal_data_is_stored_once_and_named_by_its_content(tmp_path: Path) -> None:
