@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.affordance import EMPTY_GRIP
 from agent.events import Listener, MonitorRaised, NodeProgress
 from skills.graph import SkillNode
 from skills.router import Route
@@ -22,9 +23,6 @@ from vla_low_level.policy import Instruction, PolicyOutput
 from vla_low_level.robot import Decision, ExecutionReport, Robot
 
 FrameSink = Callable[[NDArray[np.uint8], str], None]
-
-# Fingers this far closed hold nothing: the thinnest thing here, a plate's rim, keeps them further apart.
-EMPTY_GRIP = 0.03
 
 _POLICY_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 

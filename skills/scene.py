@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,6 +57,11 @@ class PlaceRegion(_Frozen):
     centre_m: tuple[Metre, Metre, Metre]
     half_extent_m: tuple[Metre, Metre]
     yaw_rad: float = 0.0
+
+    @property
+    def long_axis_rad(self) -> float:
+        """Direction of its longer side about world z."""
+        return self.yaw_rad + (0.0 if self.half_extent_m[0] >= self.half_extent_m[1] else math.pi / 2)
 
 
 class Scene(_Frozen):

@@ -30,11 +30,16 @@ class GraspTarget:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseTarget:
-    """Where to open the fingers. Fields as in `GraspTarget`."""
+    """Where to open the fingers. Fields as in `GraspTarget`.
+
+    Attributes:
+        opening: How far to open, 0..1; just enough, so that neighbours are not pushed.
+    """
 
     position_m: NDArray[np.float64]
     yaw_rad: float
     height_m: float
+    opening: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def _region(place: Place, centre_m: tuple[float, float]) -> PlaceRegion:
 
 
 def _names(found: Detections, known: tuple[SceneObject, ...], taken: set[str]) -> list[str]:
-    """An id for each detection: the nearest known one of the same looks, then one that moved, then a new one."""
+    """An id for each detection: that of the nearest known thing of the same looks, else a new one."""
     names: list[str | None] = [None] * len(found.objects)
     free = list(known)
     pairs = sorted(

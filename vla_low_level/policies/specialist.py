@@ -36,6 +36,8 @@ OPEN_ROWS = 8
 # A commanded pose further than this from where the last chunk should have ended means it did not run.
 CUT_SHORT_M = 0.01
 RETREAT_XY_M = (0.30, 0.0)
+# Finger axis of the hand at home.
+HOME_YAW_RAD = -math.pi / 2
 
 
 @dataclass
@@ -135,7 +137,7 @@ def _waypoints(here: F64, yaw: float, gripper: float, target: Target) -> list[Wa
         above = np.array([here[0], here[1], max(float(here[2]), target.height_m)])
         away = np.array([*RETREAT_XY_M, target.height_m])
         return [Waypoint(above, yaw, gripper), Waypoint(away, yaw, gripper)]
-    end_yaw = yaw + wrap(target.yaw_rad - yaw)
+    end_yaw = _end_yaw(here, yaw, target)
     up = np.array([here[0], here[1], max(float(here[2]), target.height_m)])
     over = np.array([target.position_m[0], target.position_m[1], target.height_m])
     down = np.asarray(target.position_m, dtype=np.float64)
@@ -152,10 +154,22 @@ def _waypoints(here: F64, yaw: float, gripper: float, target: Target) -> list[Wa
             Waypoint(up, yaw, 0.0),
             Waypoint(over, end_yaw, 0.0),
             Waypoint(down, end_yaw, 0.0, dwell_rows=2),
-            Waypoint(down, end_yaw, 1.0, dwell_rows=OPEN_ROWS),
-            Waypoint(over, end_yaw, 1.0),
+            Waypoint(down, end_yaw, target.opening, dwell_rows=OPEN_ROWS),
+            Waypoint(over, end_yaw, target.opening),
         ]
     raise TypeError(f"unknown target {type(target).__name__}")
+
+
+def _end_yaw(here: F64, yaw: float, target: GraspTarget | ReleaseTarget) -> float:
+    """The target's yaw, reached by turning the wrist the way that does not wind it up.
+
+    What the wrist sees is the yaw less the bearing of the arm; both ends of the move are taken there.
+    """
+    bearing = math.atan2(float(here[1]), float(here[0]))
+    goal_bearing = math.atan2(float(target.position_m[1]), float(target.position_m[0]))
+    wrist = wrap(yaw - bearing - HOME_YAW_RAD)
+    goal_wrist = wrap(target.yaw_rad - goal_bearing - HOME_YAW_RAD)
+    return yaw + (goal_wrist - wrist) + (goal_bearing - bearing)
 
 
 def preferred_yaw(yaw_rad: float, position_m: F64, home_yaw_rad: float) -> float:

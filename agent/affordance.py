@@ -1,0 +1,190 @@
+"""The hand as the agent knows it: what it holds and how, where to grasp next, and where to let go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.spots import Spot, free_spots
+from skills.library import Pick, Put, Skill
+from skills.scene import PlaceRegion, Scene, SceneObject
+from vla_low_level.geometry import GRIPPER_STROKE_M, HAND_CLEARANCE_M, OBJECTS, PLACES
+from vla_low_level.nouns import Category
+from vla_low_level.observation import Proprioception
+from vla_low_level.policies.grasps import TRAVEL_HEIGHT_M, Grasp, Obstacle, discs, ranked, room_around
+from vla_low_level.policies.specialist import HOME_YAW_RAD, preferred_yaw
+from vla_low_level.policy import GraspTarget, ReleaseTarget, Target
+from vla_low_level.rotations import nearest_turn
+
+F64 = NDArray[np.float64]
+
+# Fingers this far closed hold nothing: the thinnest thing here, a plate's rim, keeps them further apart.
+EMPTY_GRIP = 0.03
+# Perception is a few millimetres off, so a little overlap on paper is none on the table.
+TIGHT_M = -0.006
+RELEASE_ABOVE_M = 0.008
+RELEASE_SLACK_M = 0.024
+NEAR_M = 0.22
+WALL_STEP_M = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Grip:
+    """How the held object sits in the hand.
+
+    Attributes:
+        object: Its id.
+        category: What it is.
+        offset_m: float64 [2], from the tool centre point to the object's centre, in the hand's axes
+            (finger axis first).
+        below_m: How far its base is below the tool centre point.
+        bearing_turn_rad: Yaw of the finger axis minus bearing of the arm, when it was grasped.
+    """
+
+    object: str
+    category: Category
+    offset_m: F64
+    below_m: float
+    bearing_turn_rad: float
+
+
+class Hands:
+    """Computes targets for skills, and keeps track of what is held by what the fingers feel."""
+
+    def __init__(self) -> None:
+        self._grip: _Grip | None = None
+        self._reached: tuple[GraspTarget, SceneObject] | None = None
+
+    @property
+    def held(self) -> str | None:
+        """Id of the object in the hand."""
+        return self._grip.object if self._grip else None
+
+    def let_go(self) -> None:
+        """Forget what was thought to be held."""
+        self._grip = None
+
+    def target(self, skill: Skill, scene: Scene, attempt: int) -> Target | None:
+        """Where the fingers have to go for this skill; None when there is no way. Later attempts differ."""
+        return (
+            self._grasp(skill, scene, attempt)
+            if isinstance(skill, Pick)
+            else self._release(skill, scene, attempt)
+        )
+
+    def difficulty(self, skill: Skill, scene: Scene) -> float:
+        """Smaller is easier: what is held first, then what has room around it, tall things before low."""
+        if isinstance(skill, Put):
+            return -math.inf
+        item = scene.get(skill.object)
+        if item is None:
+            return math.inf
+        best = _grasps(item, scene)[0]
+        return -100.0 * min(best.room_m, 0.03) - OBJECTS[item.category].height_m
+
+    def feel(self, body: Proprioception, skill: Skill, target: Target) -> None:
+        """Take note, after an attempt, of what the fingers say."""
+        closed = body.last_command[6] < 0.5
+        if not closed or body.gripper_opening < EMPTY_GRIP:
+            self._grip = None
+        elif isinstance(skill, Pick) and isinstance(target, GraspTarget) and self._reached is not None:
+            self._grip = _grip(*self._reached)
+
+    def _grasp(self, skill: Pick, scene: Scene, attempt: int) -> GraspTarget | None:
+        item = scene.get(skill.object)
+        if item is None:
+            return None
+        able = [grasp for grasp in _grasps(item, scene) if grasp.room_m > TIGHT_M]
+        if not able:
+            return None
+        chosen = able[(attempt - 1) * 3 % len(able)].target
+        yaw = preferred_yaw(chosen.yaw_rad, chosen.position_m, HOME_YAW_RAD)
+        target = GraspTarget(chosen.position_m, yaw, chosen.height_m)
+        self._reached = (target, item)
+        return target
+
+    def _release(self, skill: Put, scene: Scene, attempt: int) -> ReleaseTarget | None:
+        region, grip = scene.region(skill.place), self._grip
+        if region is None or grip is None:
+            return None
+        others = [o for o in scene.objects if o.id != grip.object]
+        spots = free_spots(region, grip.category, others)
+        ways = [self._way(grip, region, spot, others) for spot in spots[:12]]
+        return ways[min(attempt - 1, len(ways) - 1)] if ways else None
+
+    def _way(
+        self, grip: _Grip, region: PlaceRegion, spot: Spot, others: Sequence[SceneObject]
+    ) -> ReleaseTarget:
+        """Bring the object's centre over the spot, low, but no lower than hand and fingers have room for."""
+        yaw = _release_yaw(grip, region, spot)
+        c, s = math.cos(yaw), math.sin(yaw)
+        x = spot.x_m - (c * grip.offset_m[0] - s * grip.offset_m[1])
+        y = spot.y_m - (s * grip.offset_m[0] + c * grip.offset_m[1])
+        width = OBJECTS[grip.category].grasp_width_m + RELEASE_SLACK_M
+        obstacles = [d for o in others for d in discs(o.category, o.position_m, o.yaw_rad)] + walls(region)
+        low = spot.support_m + grip.below_m + RELEASE_ABOVE_M
+        levels = sorted(
+            {low} | {d.top_m + gap for d in obstacles for gap in (0.006, 0.006 - HAND_CLEARANCE_M)}
+        )
+        for z in (level for level in levels if level >= low):
+            at = np.array([x, y, z])
+            if room_around(at, yaw, obstacles, width) > 0.0:
+                break
+        else:
+            at = np.array([x, y, levels[-1]])
+        opening = min(1.0, width / GRIPPER_STROKE_M)
+        return ReleaseTarget(at, yaw, max(TRAVEL_HEIGHT_M, float(at[2]) + 0.1), opening)
+
+
+def _grip(target: GraspTarget, item: SceneObject) -> _Grip:
+    dx, dy = (item.position_m[k] - float(target.position_m[k]) for k in (0, 1))
+    c, s = math.cos(target.yaw_rad), math.sin(target.yaw_rad)
+    bearing = math.atan2(float(target.position_m[1]), float(target.position_m[0]))
+    return _Grip(
+        object=item.id,
+        category=item.category,
+        offset_m=np.array([c * dx + s * dy, -s * dx + c * dy]),
+        below_m=float(target.position_m[2]) - item.position_m[2],
+        bearing_turn_rad=target.yaw_rad - bearing,
+    )
+
+
+def _release_yaw(grip: _Grip, region: PlaceRegion, spot: Spot) -> float:
+    """Turn with the arm, so that the wrist need not; long things are laid along the fixture."""
+    carried = grip.bearing_turn_rad + math.atan2(spot.y_m, spot.x_m)
+    if grip.category is not Category.SPOON:
+        return carried
+    return nearest_turn(region.long_axis_rad + math.pi / 2, carried, math.pi)
+
+
+def _grasps(item: SceneObject, scene: Scene) -> list[Grasp]:
+    """All grasps of an object among its neighbours, best first."""
+    obstacles = [
+        disc
+        for other in scene.objects
+        if other.id not in (item.id, scene.held)
+        for disc in discs(other.category, other.position_m, other.yaw_rad)
+    ]
+    obstacles += [wall for region in scene.places for wall in walls(region)]
+    x, y = item.position_m[:2]
+    near = [d for d in obstacles if math.dist((x, y), (d.x_m, d.y_m)) < NEAR_M + d.radius_m]
+    return ranked(item.category, item.position_m, item.yaw_rad, near)
+
+
+def walls(region: PlaceRegion) -> list[Obstacle]:
+    """A fixture's walls as a row of small discs."""
+    size = PLACES[region.place]
+    half = [h + size.wall_thickness_m / 2 for h in region.half_extent_m]
+    corners = [(half[0], half[1]), (-half[0], half[1]), (-half[0], -half[1]), (half[0], -half[1])]
+    points = []
+    for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
+        count = max(1, round(math.dist((ax, ay), (bx, by)) / WALL_STEP_M))
+        points += [(ax + (bx - ax) * k / count, ay + (by - ay) * k / count) for k in range(count)]
+    c, s = math.cos(region.yaw_rad), math.sin(region.yaw_rad)
+    x, y, _ = region.centre_m
+    radius, top = size.wall_thickness_m / 2, size.wall_height_m
+    return [Obstacle(x + c * px - s * py, y + s * px + c * py, radius, top) for px, py in points]
