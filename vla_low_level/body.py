@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vla_low_level.controller import Controller
-from vla_low_level.guard import PASSED, ChunkHeader, Guard, more_severe, tracking_error_m
+from vla_low_level.execution import Run
+from vla_low_level.guard import ChunkHeader, Guard, more_severe, tracking_error_m
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
 from vla_low_level.observation import Observation, Proprioception
-from vla_low_level.plant import CONTROL_HZ, Plant, PlantState
+from vla_low_level.plant import CONTROL_HZ, Plant
 from vla_low_level.robot import Decision, ExecutionReport, Verdict
-from vla_low_level.rotations import rotation_matrix
 
 F64 = NDArray[np.float64]
 
 OPEN = 1.0
+# After a hold: time for forces to fall and joints to come to rest where the arm was measured.
+RELAX_STEPS = 24
 
 
 def _never() -> bool:
@@ -30,51 +32,54 @@ class Body:
 
     `execute` serves lockstep, where time passes only while a chunk runs; `begin` and `tick` serve real
     time, where it always does. Both are the same steps.
+
+    Attributes:
+        latched: Why a stop is latched; empty when none is.
     """
 
-    def __init__(self, plant: Plant, kinematics: Kinematics, limits: Limits, home_rad: F64) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        kinematics: Kinematics,
+        limits: Limits,
+        home_rad: F64,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self._plant = plant
         self._kinematics = kinematics
         self._controller = Controller(kinematics, limits, home_rad)
         self._guard = Guard(limits)
-        self._state = plant.read()
-        self._controller.anchor(self._state.joint_position_rad)
+        self._clock = clock or (lambda: plant.time_s)
+        self._controller.anchor(plant.read().joint_position_rad)
         self._gripper = OPEN
         self._last_row = np.array([0, 0, 0, 0, 0, 0, OPEN])
         self._sequence = 0
-        self._run: Iterator[None] | None = None
-        self._progress = _Progress()
+        self._run = Run.none()
         self.latched = ""
-
-    @property
-    def time_s(self) -> float:
-        """The plant's clock."""
-        return self._plant.time_s
 
     @property
     def moving(self) -> bool:
         """A chunk is running."""
-        return self._run is not None
+        return not self._run.ended
 
     def observe(self, cameras: Sequence[str] = ()) -> Observation:
         """Sense now. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
-        state = self._state = self._plant.read()
+        images = self._plant.capture(cameras)
+        state = self._plant.read()
         position, rotation, _ = self._kinematics.forward(state.joint_position_rad)
-        command = self._controller
         body = Proprioception(
             joint_position_rad=state.joint_position_rad,
             joint_velocity_rad_s=state.joint_velocity_rad_s,
             ee_position_m=position.copy(),
             ee_rotation=rotation.copy(),
-            target_position_m=command.goal_m.copy(),
-            target_rotation=command.goal_rotation.copy(),
+            target_position_m=self._controller.goal_m.copy(),
+            target_rotation=self._controller.goal_rotation.copy(),
             gripper_opening=state.gripper_opening,
             last_command=self._last_row.copy(),
             contact_force_n=state.contact_force_n,
         )
-        images = self._plant.capture(cameras)
         self._sequence += 1
-        return Observation(images, body, self._plant.time_s, self._sequence - 1)
+        return Observation(images, body, self._clock(), self._sequence - 1)
 
     def execute(
         self,
@@ -90,11 +95,11 @@ class Body:
             actions: Rows as in `ActionChunk.actions`; anything may come, the guard looks at it.
             header: The chunk's other fields.
             stop_requested: Asked before every step; True latches a stop.
-            max_steps: Stop after so many steps as a stop did then; for exact replay.
+            max_steps: Stop after so many steps, as a stop did when it was recorded; for exact replay.
         """
         self.begin(actions, header)
-        while self._run is not None:
-            if stop_requested() or (max_steps is not None and self._progress.steps >= max_steps):
+        while self.moving:
+            if stop_requested() or (max_steps is not None and self._run.steps >= max_steps):
                 self.stop("requested")
                 break
             self.tick()
@@ -102,130 +107,102 @@ class Body:
 
     def begin(self, actions: object, header: ChunkHeader) -> None:
         """Judge a chunk and, unless it is refused, start on it with the next `tick`."""
-        self._progress = _Progress()
-        self._run = None
         if self.latched:
-            self._progress.verdict = Verdict(Decision.STOP, "latched")
+            self._run = Run.refused(Verdict(Decision.STOP, "latched"))
             return
-        verdict = self._guard.check_chunk(actions, header, self._plant.time_s)
-        self._progress.verdict = verdict
+        verdict = self._guard.check_chunk(actions, header, self._clock())
         if verdict.decision in (Decision.PASS, Decision.CLAMP) and isinstance(actions, np.ndarray):
-            self._run = self._steps(actions.astype(np.float64), round(CONTROL_HZ / header.rate_hz))
+            self._guard.feel(self._plant.read())
+            rows = actions.astype(np.float64)
+            self._run = Run.of(rows, round(CONTROL_HZ / header.rate_hz), verdict)
         else:
+            self._run = Run.refused(verdict)
             self._controller.settle()
 
     def tick(self) -> None:
         """Let one control period pass: a step of the chunk, or a step of staying where the arm is."""
-        if self._run is not None:
-            try:
-                next(self._run)
-            except StopIteration:
-                self._run = None
-            return
-        if not self.latched:
-            self._stay()
+        run = self._run
+        if self.latched or run.relaxing:
+            verdict = self._guard.check_alive(self._plant.read(), run.steps)
+        elif run.ended:
+            verdict = self._move(self._controller.goal_m, self._controller.goal_rotation, np.zeros(6))
+        else:
+            verdict = self._follow(run)
         self._plant.step()
+        run.note(verdict)
+        if verdict.decision is Decision.STOP and not self.latched:
+            self.stop(verdict.limit)
+        elif verdict.decision is Decision.HOLD:
+            self._freeze()
+            run.relax(RELAX_STEPS)
+        elif run.completed:
+            self._controller.trim()
 
     def report(self) -> ExecutionReport:
         """What became of the last chunk."""
-        done = self._progress
+        run = self._run
         return ExecutionReport(
-            verdict=done.verdict,
-            clamps=done.clamps,
-            rows_executed=done.rows,
-            steps_executed=done.steps,
-            time_s=self._plant.time_s,
+            verdict=run.verdict,
+            clamps=run.clamps,
+            rows_executed=run.rows_done,
+            steps_executed=run.steps,
+            time_s=self._clock(),
             state_hash=self._plant.state_hash(),
             latched=bool(self.latched),
-            tracking_error_m=done.tracking_m,
+            tracking_error_m=run.tracking_m,
         )
 
     def hold(self) -> None:
-        """Forget any reference; the arm brakes and stays."""
-        self._run = None
-        self._controller.settle()
+        """Drop the chunk that is running; the arm brakes and stays. Without one it is staying already."""
+        if self.moving:
+            self._run.abandon()
+            self._controller.settle()
 
     def stop(self, reason: str) -> None:
-        """Overwrite every motor target with the measured pose, now, and latch."""
-        self._run = None
-        self._state = self._plant.read()
-        if np.isfinite(self._state.joint_position_rad).all():
-            self._controller.anchor(self._state.joint_position_rad)
-            self._plant.command(self._state.joint_position_rad, self._gripper)
+        """Overwrite every arm target with the measured pose, now, and latch. The fingers keep their grip."""
+        self._freeze()
+        self._run.abandon()
         self.latched = reason or "stop"
-        self._progress.verdict = more_severe(self._progress.verdict, Verdict(Decision.STOP, self.latched))
+        self._run.verdict = more_severe(self._run.verdict, Verdict(Decision.STOP, self.latched))
 
     def reset(self) -> None:
-        """Clear the latch; the arm stays where it is."""
-        self._state = self._plant.read()
-        self._controller.anchor(self._state.joint_position_rad)
+        """Clear the latch; the arm stays where it is, and chunk numbers begin anew."""
+        self._freeze()
+        self._run.abandon()
+        self._guard.forget()
         self.latched = ""
 
-    def _steps(self, rows: F64, per_row: int) -> Iterator[None]:
-        """One yield per control step of the chunk."""
-        command = self._controller
-        for row in rows:
-            start, turned = command.goal_m, command.goal_rotation
-            command.goal_m = start + row[:3]
-            command.goal_rotation = rotation_matrix(row[3:6]) @ turned
+    def _follow(self, run: Run) -> Verdict:
+        """One step along the present row."""
+        row, controller = run.row, self._controller
+        if run.at_row_start:
+            run.enter_row(controller.goal_m, controller.goal_rotation)
+            controller.goal_m, controller.goal_rotation = run.reference(1.0)
             self._gripper = float(min(1.0, max(0.0, row[6])))
             self._last_row = row
-            feed = row[:6] * (CONTROL_HZ / per_row)
-            for k in range(1, per_row + 1):
-                part = k / per_row
-                reference = rotation_matrix(row[3:6] * part) @ turned
-                verdict = self._move(start + row[:3] * part, reference, feed)
-                self._plant.step()
-                self._progress.steps += 1
-                if verdict.decision is Decision.STOP:
-                    self.stop(verdict.limit)
-                    return
-                if verdict.decision is Decision.HOLD:
-                    return
-                yield
-            self._progress.rows += 1
-        self._controller.trim()
+        return self._move(*run.reference(run.row_share), run.feed)
 
     def _move(self, reference_m: F64, rotation: F64, feed: F64) -> Verdict:
-        """One guarded step towards a reference; on HOLD and STOP the motors get the measured pose instead."""
-        controller, progress = self._controller, self._progress
-        state = self._state = self._plant.read()
-        verdict = self._guard.check_state(state, controller.motion, progress.steps)
-        if verdict.decision is Decision.PASS:
-            progress.tracking_m = max(progress.tracking_m, tracking_error_m(state, controller.motion))
-            after = controller.pursue(reference_m, rotation, feed)
-            verdict = self._guard.check_step(controller.motion, after, progress.steps)
-            if verdict.decision is Decision.CLAMP:
-                progress.clamps += 1
-                after = controller.slow_down()
-            if verdict.decision is not Decision.STOP:
-                controller.accept(after)
-                self._plant.command(after.joint_rad, self._gripper)
-        else:
-            self._freeze(state)
-        progress.verdict = more_severe(progress.verdict, verdict)
+        """Write one guarded step towards a reference to the motors. HOLD and STOP write nothing."""
+        controller, run = self._controller, self._run
+        state = self._plant.read()
+        verdict = self._guard.check_state(state, controller.motion, run.steps)
+        if verdict.decision is not Decision.PASS:
+            return verdict
+        run.tracking_m = max(run.tracking_m, tracking_error_m(state, controller.motion))
+        after = controller.pursue(reference_m, rotation, feed)
+        verdict = self._guard.check_step(controller.motion, after, run.steps)
+        if verdict.decision is Decision.CLAMP:
+            run.clamps += 1
+            after = controller.slow_down()
+        if verdict.decision is not Decision.STOP:
+            controller.accept(after)
+            self._plant.command(after.joint_rad, self._gripper)
         return verdict
 
-    def _freeze(self, state: PlantState) -> None:
+    def _freeze(self) -> None:
         """Be at rest where the arm is measured to be."""
-        if np.isfinite(state.joint_position_rad).all():
-            self._controller.anchor(state.joint_position_rad)
-            self._plant.command(state.joint_position_rad, self._gripper)
-
-    def _stay(self) -> None:
-        """A guarded step without a reference: brake, then keep still."""
-        command = self._controller
-        self._move(command.goal_m, command.goal_rotation, np.zeros(6))
-
-
-class _Progress:
-    """Counters of the chunk that runs."""
-
-    __slots__ = ("clamps", "rows", "steps", "tracking_m", "verdict")
-
-    def __init__(self) -> None:
-        self.verdict = PASSED
-        self.clamps = 0
-        self.rows = 0
-        self.steps = 0
-        self.tracking_m = 0.0
+        joint = self._plant.read().joint_position_rad
+        if np.isfinite(joint).all():
+            self._controller.anchor(joint)
+            self._plant.command(joint, self._gripper)

@@ -78,13 +78,16 @@ class Controller:
             self.settle()
 
     def pursue(self, reference_m: F64, reference_rotation: F64, feed: F64) -> Motion:
-        """The next control step after a reference that itself moves with twist `feed` [6]."""
+        """The next control step towards where a reference, moving with twist `feed` [6], will be after it."""
         motion, limits = self.motion, self._limits
+        error = np.empty(6)
+        error[:3] = reference_m - motion.position_m
+        error[3:] = rotation_vector(reference_rotation @ motion.rotation.T)
+        # The feed itself covers one step of the way to where the reference is going to be.
+        error -= feed * DT_S
         wanted = feed.copy()
-        wanted[:3] += _approach(reference_m - motion.position_m, limits.ee_acceleration_m_s2)
-        wanted[3:] += _approach(
-            rotation_vector(reference_rotation @ motion.rotation.T), limits.ee_turn_acceleration_rad_s2
-        )
+        wanted[:3] += _approach(error[:3], limits.ee_acceleration_m_s2)
+        wanted[3:] += _approach(error[3:], limits.ee_turn_acceleration_rad_s2)
         inverse = _damped_inverse(motion.jacobian)
         posture = POSTURE_HZ * (self._posture - motion.joint_rad)
         drift = posture - inverse @ (motion.jacobian @ posture)

@@ -25,6 +25,8 @@ MIN_RATE_HZ = 5.0
 SLACK = 1.02
 
 ROUNDING = 1e-9
+# A chunk that begins in contact may push this much harder than when it began.
+REPEAT_SHARE = 1.1
 # A braking path along the joints is not straight: this share of its length is kept free.
 BEND = 0.02
 
@@ -46,11 +48,20 @@ class ChunkHeader:
 
 
 class Guard:
-    """Judges against `Limits`. Keeps only the number of the last chunk."""
+    """Judges against `Limits`. Keeps only the number of the last chunk, and the force when it began."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._contact_hold_n = limits.contact_hold_n
+        self.forget()
+
+    def forget(self) -> None:
+        """Chunk numbers begin anew."""
         self._last_chunk = -1
+
+    def feel(self, state: PlantState) -> None:
+        """A chunk begins now. An arm that is pushed already may move away; pushing harder holds."""
+        self._contact_hold_n = max(self.limits.contact_hold_n, REPEAT_SHARE * state.contact_force_n)
 
     def check_chunk(self, actions: object, header: ChunkHeader, now_s: float) -> Verdict:
         """Judge a whole chunk before its first step: HOLD refuses all of it, CLAMP lets it run slower.
@@ -74,8 +85,20 @@ class Guard:
         self._last_chunk = header.chunk_id
         return self._check_rows(actions.astype(np.float64), header.rate_hz)
 
-    def check_state(self, state: PlantState, before: Motion, step: int) -> Verdict:
-        """Judge what the plant says: finite, not pushing hard against anything, following its commands."""
+    def check_state(self, state: PlantState, commanded: Motion, step: int) -> Verdict:
+        """Judge what the plant says: alive, not pushing hard against anything, following its commands."""
+        verdict = self.check_alive(state, step)
+        if verdict.decision is not Decision.PASS:
+            return verdict
+        if state.contact_force_n > self._contact_hold_n:
+            return Verdict(Decision.HOLD, "contact_force", state.contact_force_n, self._contact_hold_n, step)
+        error = tracking_error_m(state, commanded)
+        if error > self.limits.tracking_m:
+            return Verdict(Decision.HOLD, "tracking", error, self.limits.tracking_m, step)
+        return PASSED
+
+    def check_alive(self, state: PlantState, step: int) -> Verdict:
+        """Judge what must be so even when nothing moves: finite numbers, and no force that hurts."""
         if not (
             np.isfinite(state.joint_position_rad).all() and np.isfinite(state.joint_velocity_rad_s).all()
         ):
@@ -83,11 +106,6 @@ class Guard:
         force = state.contact_force_n
         if not force <= self.limits.contact_stop_n:
             return Verdict(Decision.STOP, "contact_force", force, self.limits.contact_stop_n, step)
-        if force > self.limits.contact_hold_n:
-            return Verdict(Decision.HOLD, "contact_force", force, self.limits.contact_hold_n, step)
-        error = tracking_error_m(state, before)
-        if error > self.limits.tracking_m:
-            return Verdict(Decision.HOLD, "tracking", error, self.limits.tracking_m, step)
         return PASSED
 
     def check_step(self, before: Motion, after: Motion, step: int) -> Verdict:
