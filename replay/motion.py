@@ -57,13 +57,17 @@ def recorded_motion(run: Run) -> tuple[Motion, ...]:
     """
     spans = run.named(names.CHUNK)
     chunks = [_chunk(run, span) for span in spans]
-    busy = [(span.start_ns, span.end_ns or run.last_ns) for span in spans]
+    cut = [
+        (span.start_ns, span.end_ns or run.last_ns)
+        for span, motion in zip(spans, chunks, strict=True)
+        if motion.max_steps is not None
+    ]
     logs = [*run.logs, *(log for _, span in run.walk() for log in span.logs)]
     others = [
         OtherMotion(log.name, log.time_ns, str(log.attributes.get(names.REASON, "")))
         for log in logs
         if log.name in (names.BODY_HOLD, names.BODY_RESET, names.BODY_STOP)
-        and not (log.name == names.BODY_STOP and any(a <= log.time_ns <= b for a, b in busy))
+        and not (log.name == names.BODY_STOP and any(a <= log.time_ns <= b for a, b in cut))
     ]
     return tuple(sorted([*chunks, *others], key=_when))
 

@@ -1,0 +1,160 @@
+"""A recorded run can be repeated bit for bit, and a run that was not so is caught at the right chunk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replay.physics import PhysicsReport, replay_physics
+from sim.arm import HOME_RAD, TOOL_LINK, source_urdf
+from sim.scene import SceneSpec, resolve
+from sim.world import World
+from traces import names
+from traces.errors import TandemError
+from traces.recorder import Recorder
+from vla_low_level.body import Body
+from vla_low_level.guard import ChunkHeader
+from vla_low_level.kinematics import Kinematics
+from vla_low_level.limits import PANDA
+
+SEED = 3
+
+
+@dataclass
+class Script:
+    """What happens to chunk k: steps after which it is stopped, what comes before it, a lie about it."""
+
+    chunks: int = 4
+    stops: dict[int, int] = field(default_factory=dict)
+    holds: tuple[int, ...] = ()
+    stops_before: tuple[int, ...] = ()
+    lies: tuple[int, ...] = ()
+    forget_resets: bool = False
+    facts: dict[str, object] = field(default_factory=dict)
+    die_in: int = -1
+
+
+def _rows(k: int) -> np.ndarray:
+    rows = np.random.default_rng([SEED, k]).uniform(-0.004, 0.004, (6, 7)).astype(np.float32)
+    rows[:, 2] = -0.008
+    rows[:, 6] = k % 2
+    return rows
+
+
+def record(folder: Path, script: Script) -> Path:
+    placed = resolve(SceneSpec(count=(4, 4)), SEED)
+    world = World(placed)
+    kinematics = Kinematics.from_urdf(source_urdf().read_text(encoding="utf-8"), TOOL_LINK)
+    body = Body(world, kinematics, PANDA, HOME_RAD)
+    recorder = Recorder.open(folder, {names.CLOCK: "lockstep"})
+    with recorder, recorder.span(names.COMMAND) as root:
+        root.set(names.SCENE_REF, recorder.json(placed.model_dump(mode="json")))
+        root.set(names.STATE_HASH_INITIAL, world.state_hash())
+        root.update(script.facts)
+        for k in range(script.chunks):
+            if k in script.holds:
+                body.hold()
+                recorder.log(names.BODY_HOLD)
+            if k in script.stops_before:
+                body.stop("between")
+                recorder.log(names.BODY_STOP, {names.REASON: "between"})
+            if body.latched:
+                body.reset()
+                if not script.forget_resets:
+                    recorder.log(names.BODY_RESET, {names.REASON: "test"})
+            _record_chunk(recorder, body, k, script)
+    world.close()
+    return folder
+
+
+def _record_chunk(recorder: Recorder, body: Body, k: int, script: Script) -> None:
+    facts = {
+        names.CHUNK_ID: k,
+        names.CHUNK_RATE_HZ: 20.0,
+        names.CHUNK_EXPIRES_S: body.observe().time_s + 1.0,
+        names.CHUNK_REF: recorder.arrays(actions=_rows(k)),
+    }
+    with recorder.span(names.CHUNK.format(k=k), facts) as span:
+        if k == script.die_in:
+            return
+        header = ChunkHeader(20.0, body.observe().time_s + 1.0, k)
+        report = body.execute(_rows(k), header, max_steps=script.stops.get(k))
+        span.set(names.GUARD_DECISION, report.verdict.decision)
+        span.set(names.CHUNK_STEPS_EXECUTED, report.steps_executed)
+        span.set(names.BODY_TIME_S, report.time_s)
+        span.set(names.STATE_HASH, "0" * 64 if k in script.lies else report.state_hash)
+
+
+def test_every_chunk_is_equal_in_another_process(tmp_path: Path) -> None:
+    folder = record(tmp_path / "run", Script())
+    code = (
+        "import sys; from pathlib import Path; from replay.physics import replay_physics as r; "
+        "report = r(Path(sys.argv[1])); print(report.equal, report.chunks, report.start_compared)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-3:] == ["True", "4", "True"]
+
+
+def test_stops_holds_and_resets_are_repeated(tmp_path: Path) -> None:
+    folder = record(tmp_path / "run", Script(chunks=5, stops={1: 17}, holds=(3,), stops_before=(4,)))
+    report = replay_physics(folder)
+    assert report.difference is None
+    assert (report.chunks, report.recorded) == (5, 5)
+    assert report.sim_s == pytest.approx((4 * 72 + 17) / 240)
+
+
+def test_a_reset_that_is_not_on_record_is_noticed(tmp_path: Path) -> None:
+    report = replay_physics(record(tmp_path / "run", Script(stops={1: 17}, forget_resets=True)))
+    assert report.difference is not None
+    assert (report.difference.label, report.chunks) == ("chunk 2", 2)
+
+
+def test_the_first_chunk_that_differs_is_named(tmp_path: Path) -> None:
+    seen = []
+    report = replay_physics(
+        record(tmp_path / "run", Script(lies=(2, 3))), lambda done, of: seen.append((done, of))
+    )
+    assert report.difference is not None
+    assert (report.difference.label, report.difference.recorded) == ("chunk 2", "0" * 64)
+    assert (report.chunks, report.recorded, report.equal) == (2, 4, False)
+    assert seen == [(1, 4), (2, 4), (2, 4)]
+
+
+def test_another_start_is_noticed_before_anything_moves(tmp_path: Path) -> None:
+    report = replay_physics(record(tmp_path / "run", Script(facts={names.STATE_HASH_INITIAL: "1" * 64})))
+    assert report.difference is not None
+    assert (report.difference.label, report.chunks, report.sim_s) == ("start", 0, 0.0)
+
+
+def test_a_killed_run_is_compared_up_to_its_death(tmp_path: Path) -> None:
+    report = replay_physics(record(tmp_path / "run", Script(die_in=3)))
+    assert report == PhysicsReport(3, 4, start_compared=True, difference=None, sim_s=report.sim_s)
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({names.CLOCK: "real_time"}, "REPLAY_REAL_TIME"),
+        ({names.SCENE_REF: "0" * 64}, "BLOB_MISSING"),
+        ({names.SCENE_REF: 7}, "REPLAY_INCOMPLETE"),
+    ],
+)
+def test_what_cannot_be_repeated_is_named(tmp_path: Path, facts: dict[str, object], code: str) -> None:
+    folder = record(tmp_path / "run", Script(chunks=1, facts=facts))
+    with pytest.raises(TandemError, match=code):
+        replay_physics(folder)
+
+
+def test_a_chunk_without_its_actions_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with Recorder.open(folder, {}) as recorder, recorder.span(names.CHUNK.format(k=0)) as span:
+        span.set(names.CHUNK_REF, recorder.arrays(wrong=np.zeros(3)))
+    with pytest.raises(TandemError, match=r"REPLAY_INCOMPLETE.*chunk 0"):
+        replay_physics(folder)
