@@ -206,7 +206,8 @@ class _Assembly:
         return draft
 
     def _take_set(self, record: dict[str, Any]) -> str:
-        self._open(record).attributes.update(_typed(record, "a", dict))
+        facts = self.attributes if record["id"] is None else self._open(record).attributes
+        facts.update(_typed(record, "a", dict))
         return ""
 
     def _take_log(self, record: dict[str, Any]) -> str:

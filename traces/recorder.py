@@ -91,6 +91,10 @@ class Recorder:
         """A span that starts when it is entered, under the one that is open in this thread."""
         return Span(self._session, name, attributes or {}, links)
 
+    def update(self, attributes: Mapping[str, object]) -> None:
+        """Add facts about the whole run that were not known when it was opened (`names.SCENE_REF`, ...)."""
+        self._wal.append({"t": "set", "id": None, "a": plain_all(attributes)})
+
     def log(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
         """Add a log record to the span that is open in this thread, or to the run where none is."""
         span = current(self._session)

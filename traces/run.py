@@ -101,7 +101,7 @@ class Run:
         trace_id: 32 hex digits.
         started_ns: Since the epoch, ns.
         last_ns: Time of the last thing on record, ns.
-        attributes: Facts that were known before it began.
+        attributes: Facts about the whole run.
         roots: Top-level spans, in the order in which they started.
         logs: Log records outside of any span, e.g. of a stop from another thread.
         closed: Whether the recorder was closed; a run that was killed is not.

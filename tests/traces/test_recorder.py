@@ -155,6 +155,15 @@ def test_recorders_do_not_adopt_each_others_spans(tmp_path: Path) -> None:
     assert one.trace_id != two.trace_id
 
 
+def test_facts_about_the_run_can_be_added(tmp_path: Path) -> None:
+    with Recorder.open(tmp_path, {names.SEED: 3}) as recorder:
+        recorder.update({names.SCENE_REF: recorder.json({"objects": []}), names.EMBODIMENT: None})
+    run = read_run(tmp_path)
+    assert run.attributes[names.SEED] == 3
+    assert run.blobs.get_json(run.attributes[names.SCENE_REF]) == {"objects": []}
+    assert names.EMBODIMENT not in run.attributes
+
+
 def test_log_goes_to_the_open_span_or_to_the_run(tmp_path: Path) -> None:
     with Recorder.open(tmp_path, {}) as recorder, recorder.span("a"), recorder.span("b"):
         recorder.log(names.BODY_HOLD, {names.REASON: "alarm"})
