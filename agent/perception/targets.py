@@ -14,6 +14,8 @@ from vla_low_level.nouns import Category
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+Turn = tuple[int, float]
+"""How often a shape repeats in one turn (2 or 4), and its yaw, rad."""
 
 # Fewer visible pixels than this and nobody is asked to see it, nor blamed for seeing it.
 MIN_VISIBLE_PX = 14
@@ -77,10 +79,11 @@ def encode(objects: F32, places: F32, calibration: tuple[F64, F64], size: tuple[
     return maps
 
 
-def _turn(category: Category, row: F32) -> float | None:
-    """The yaw that is worth learning: of what lies or stands as it should, and is not round."""
+def _turn(category: Category, row: F32) -> Turn | None:
+    """Symmetry and yaw where it is worth learning: of what lies or stands as it should, and is not round."""
+    symmetry = OBJECTS[category].symmetry
     upright = row[6] < 0.5
-    return float(row[5]) if OBJECTS[category].symmetry and (upright or category is Category.SPOON) else None
+    return (symmetry, float(row[5])) if symmetry and (upright or category is Category.SPOON) else None
 
 
 def _splat(heat: F32, cell: F64) -> None:
@@ -102,7 +105,7 @@ def _around(array: NDArray[np.float32], cell: F64, reach: int) -> NDArray[np.flo
     return array[..., rows, max(0, column - reach) : max(0, column + reach + 1)]
 
 
-def _write(maps: Targets, cell: F64, ground: F64, base: F64, yaw: float | None, colour: int | None) -> None:
+def _write(maps: Targets, cell: F64, ground: F64, base: F64, yaw: Turn | None, colour: int | None) -> None:
     """Properties of the 3 x 3 cells around a centre; position is relative to each cell's ground point."""
     values, mask = _around(maps.properties, cell, 1), _around(maps.mask, cell, 1)
     here = _around(np.ascontiguousarray(ground.transpose(2, 0, 1)).astype(np.float32), cell, 1)
@@ -111,9 +114,10 @@ def _write(maps: Targets, cell: F64, ground: F64, base: F64, yaw: float | None, 
     mask[XYZ] = 1.0
     mask[YAW2], mask[YAW4], mask[COLOUR] = 0.0, 0.0, 0.0
     if yaw is not None:
-        for channels, times in ((YAW2, 2), (YAW4, 4)):
-            values[channels] = np.array([np.cos(times * yaw), np.sin(times * yaw)])[:, None, None]
-            mask[channels] = 1.0
+        times, angle = yaw
+        channels = YAW2 if times == 2 else YAW4
+        values[channels] = np.array([np.cos(times * angle), np.sin(times * angle)])[:, None, None]
+        mask[channels] = 1.0
     if colour is not None:
         values[COLOUR] = 0.0
         values[COLOUR][colour] = 1.0

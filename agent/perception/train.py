@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from agent.perception.network import COLOUR, STRIDE, XYZ, YAW2, YAW4, Network
-from agent.perception.pretrained import save_pretrained
+from agent.perception.pretrained import load_pretrained, save_pretrained
 from agent.perception.rays import grid, ground_points, network_input
 from agent.perception.targets import encode
 
@@ -115,7 +115,7 @@ def loss_of(network: Network, data: tuple[Tensor, ...]) -> tuple[Tensor, dict[st
         -(functional.log_softmax(said[:, COLOUR], 1) * properties[:, COLOUR] * weight[:, COLOUR]).sum()
         / count
     )
-    total = focal + 30 * metres + 0.5 * turn + 0.5 * colour
+    total = focal + 80 * metres + turn + 0.5 * colour
     parts = {"focal": focal, "metres": metres, "turn": turn, "colour": colour, "total": total}
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
@@ -161,6 +161,12 @@ class Trainer:
         for index, parameter in enumerate(self.network.parameters()):
             state = {key: saved[f"adam.{index}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             self.optimiser.state[parameter] = state
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with the weights of a trained detector. Raises `TandemError` as `load_pretrained` does."""
+        trained, _ = load_pretrained(folder)
+        for module in (self.network, self.average):
+            module.load_state_dict(trained.state_dict())
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -225,11 +231,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/perception"))
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="folder of a trained detector to begin with")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     intrinsics = np.array(json.loads((args.data / "intrinsics.json").read_text()), dtype=np.float64)
     trainer = Trainer(args.out, args.steps, args.seed)
+    if args.start is not None:
+        trainer.start_from(args.start)
     trainer.resume()
     shards, validation = load_shards(args.data, intrinsics), load_shards(args.validation, intrinsics)
     print(f"{len(shards)} samples, {len(validation)} for validation, stride {STRIDE}", flush=True)
