@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agent.spots import Spot, free_spots
 from skills.library import Pick, Put, Skill
 from skills.scene import PlaceRegion, Scene, SceneObject
-from vla_low_level.geometry import GRIPPER_STROKE_M, HAND_CLEARANCE_M, OBJECTS, PLACES
+from vla_low_level.geometry import FINGERTIP_M, GRIPPER_STROKE_M, HAND_CLEARANCE_M, OBJECTS, PLACES
 from vla_low_level.nouns import Category
 from vla_low_level.observation import Proprioception
 from vla_low_level.policies.grasps import TRAVEL_HEIGHT_M, Grasp, Obstacle, discs, ranked, room_around
@@ -128,7 +128,8 @@ class Hands:
         obstacles = [d for o in others for d in discs(o.category, o.position_m, o.yaw_rad)] + walls(region)
         low = spot.support_m + grip.below_m + RELEASE_ABOVE_M
         levels = sorted(
-            {low} | {d.top_m + gap for d in obstacles for gap in (0.006, 0.006 - HAND_CLEARANCE_M)}
+            {low}
+            | {d.top_m + gap for d in obstacles for gap in (FINGERTIP_M + 0.004, 0.004 - HAND_CLEARANCE_M)}
         )
         for z in (level for level in levels if level >= low):
             at = np.array([x, y, z])

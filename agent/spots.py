@@ -14,7 +14,10 @@ from vla_low_level.nouns import Category
 from vla_low_level.policies.grasps import discs
 
 STEP_M = 0.015
-MARGIN_M = 0.006
+# Distance kept from the walls: tall things swing in the fingers, low ones are let go above the wall.
+TALL_MARGIN_M = 0.018
+LOW_MARGIN_M = 0.006
+TALL_M = 0.03
 # More room than this between two things is as good as any.
 ENOUGH_M = 0.012
 
@@ -61,9 +64,10 @@ def _ranges(region: PlaceRegion, category: Category) -> tuple[list[float], list[
     if category is Category.SPOON:
         long = 0 if region.half_extent_m[0] >= region.half_extent_m[1] else 1
         reach[1 - long] = size.grasp_width_m
+    margin = TALL_MARGIN_M if size.height_m > TALL_M else LOW_MARGIN_M
     ranges = []
     for half, radius in zip(region.half_extent_m, reach, strict=True):
-        room = max(0.0, half - radius - MARGIN_M)
+        room = max(0.0, half - radius - margin)
         count = 2 * math.ceil(room / STEP_M) + 1
         ranges.append([float(value) for value in np.linspace(-room, room, count)])
     return ranges[0], ranges[1]

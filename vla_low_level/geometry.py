@@ -20,7 +20,7 @@ class ObjectSize:
     Attributes:
         height_m: From its base to its top.
         footprint_radius_m: Radius of the circle around its base.
-        grasp_height_m: Height of the fingertips above the base when grasping.
+        grasp_height_m: Height of the tool centre point above the base when grasping.
         grasp_width_m: Thickness between the fingers there.
         symmetry: The pose repeats after a turn of 2 pi / symmetry; 0 for round ones.
     """
@@ -61,9 +61,9 @@ CUBE_SIDE_M = 0.045
 OBJECTS: Mapping[Category, ObjectSize] = MappingProxyType(
     {
         Category.CUP: ObjectSize(0.080, CUP_RADIUS_M, 0.055, 2 * CUP_RADIUS_M, 0),
-        Category.PLATE: ObjectSize(0.022, PLATE_RADIUS_M, 0.012, PLATE_RIM_THICKNESS_M, 0),
-        Category.SPOON: ObjectSize(0.018, SPOON_LENGTH_M / 2, 0.008, SPOON_WIDTH_M, 2),
-        Category.BOTTLE: ObjectSize(0.130, BOTTLE_RADIUS_M, 0.095, 2 * BOTTLE_RADIUS_M, 0),
+        Category.PLATE: ObjectSize(0.022, PLATE_RADIUS_M, 0.0185, PLATE_RIM_THICKNESS_M, 0),
+        Category.SPOON: ObjectSize(0.018, SPOON_LENGTH_M / 2, 0.013, SPOON_WIDTH_M, 2),
+        Category.BOTTLE: ObjectSize(0.130, BOTTLE_RADIUS_M, 0.102, 2 * BOTTLE_RADIUS_M, 0),
         Category.CUBE: ObjectSize(CUBE_SIDE_M, CUBE_SIDE_M * 0.7072, 0.022, CUBE_SIDE_M, 4),
     }
 )
@@ -82,8 +82,10 @@ HAND_HALF_LENGTH_M = 0.102
 """Half of the hand along the finger axis."""
 HAND_HALF_WIDTH_M = 0.033
 """Half of the hand across it."""
-HAND_CLEARANCE_M = 0.045
-"""Height of the hand's underside above the fingertips."""
+HAND_CLEARANCE_M = 0.038
+"""Height of the hand's underside above the tool centre point."""
+FINGERTIP_M = 0.007
+"""How far the fingertips reach below the tool centre point."""
 FINGER_HALF_WIDTH_M = 0.011
 FINGER_THICKNESS_M = 0.015
 GRIPPER_STROKE_M = 0.080

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vla_low_level.geometry import (
     FINGER_HALF_WIDTH_M,
     FINGER_THICKNESS_M,
+    FINGERTIP_M,
     GRIPPER_STROKE_M,
     HAND_CLEARANCE_M,
     HAND_HALF_LENGTH_M,
@@ -30,6 +31,8 @@ F64 = NDArray[np.float64]
 
 TRAVEL_HEIGHT_M = 0.30
 ROUND_YAWS = 24
+# Heights nearer than this count as touching.
+MARGIN_M = 0.003
 # Room beyond this is as good as any.
 ENOUGH_M = 0.03
 
@@ -113,10 +116,10 @@ def room_around(
     for item in obstacles:
         dx, dy = item.x_m - float(position_m[0]), item.y_m - float(position_m[1])
         along, across = c * dx + s * dy, -s * dx + c * dy
-        if item.top_m > float(position_m[2]) + HAND_CLEARANCE_M - 0.004:
+        if item.top_m > float(position_m[2]) + HAND_CLEARANCE_M - MARGIN_M:
             gap = _to_rectangle(along, across, HAND_HALF_LENGTH_M, HAND_HALF_WIDTH_M)
             room = min(room, gap - item.radius_m)
-        if item.top_m > float(position_m[2]) - 0.004:
+        if item.top_m > float(position_m[2]) - FINGERTIP_M - MARGIN_M:
             for side in (-finger, finger):
                 gap = _to_rectangle(along - side, across, FINGER_THICKNESS_M / 2, FINGER_HALF_WIDTH_M)
                 room = min(room, gap - item.radius_m)
