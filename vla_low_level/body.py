@@ -162,7 +162,7 @@ class Body:
         """Overwrite every arm target with the measured pose, now, and latch. The fingers keep their grip."""
         self._freeze()
         self._run.abandon()
-        self.latched = reason or "stop"
+        self.latched = self.latched or reason or "stop"
         self._run.verdict = more_severe(self._run.verdict, Verdict(Decision.STOP, self.latched))
 
     def reset(self) -> None:

@@ -45,7 +45,7 @@ class Limits:
     contact_hold_n: float = 60.0
     contact_stop_n: float = 140.0
     tracking_m: float = 0.03
-    age_s: float = 10.0
+    age_s: float = 60.0
     reject_factor: float = 3.0
 
     def __post_init__(self) -> None:

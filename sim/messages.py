@@ -1,0 +1,67 @@
+"""What mind and body say to each other, as messages."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_low_level.limits import Limits
+from vla_low_level.observation import CameraImage, Observation, Proprioception
+from vla_low_level.robot import Decision, ExecutionReport, Verdict
+from vla_low_level.wire import Message
+
+_IMAGE = ("rgb", "depth_m", "intrinsics", "pose")
+_SCALARS = ("gripper_opening", "contact_force_n")
+
+
+def from_observation(seen: Observation) -> Message:
+    """An observation on its way to the mind."""
+    body = seen.proprioception
+    names = [item.name for item in fields(Proprioception) if item.name not in _SCALARS]
+    arrays: dict[str, NDArray[Any]] = {name: getattr(body, name) for name in names}
+    for camera, image in seen.images.items():
+        arrays |= {f"{camera}.{part}": getattr(image, part) for part in _IMAGE}
+    scalars = {name: float(getattr(body, name)) for name in _SCALARS}
+    about = {"time_s": seen.time_s, "sequence": seen.sequence, "cameras": list(seen.images)}
+    return Message("observation", {**about, **scalars}, arrays)
+
+
+def to_observation(message: Message) -> Observation:
+    """An observation that has arrived."""
+    arrays, told = message.arrays, message.fields
+    body: dict[str, Any] = {
+        item.name: arrays[item.name] for item in fields(Proprioception) if item.name not in _SCALARS
+    }
+    images = {
+        camera: CameraImage(**{part: arrays[f"{camera}.{part}"] for part in _IMAGE})
+        for camera in told["cameras"]
+    }
+    scalars = {name: told[name] for name in _SCALARS}
+    return Observation(images, Proprioception(**body, **scalars), told["time_s"], told["sequence"])
+
+
+def from_report(report: ExecutionReport) -> Message:
+    """A report on its way to the mind."""
+    return Message("report", asdict(report))
+
+
+def to_report(message: Message) -> ExecutionReport:
+    """A report that has arrived."""
+    told = dict(message.fields)
+    verdict = dict(told.pop("verdict"))
+    verdict["decision"] = Decision(verdict["decision"])
+    return ExecutionReport(verdict=Verdict(**verdict), **told)
+
+
+def from_limits(limits: Limits) -> dict[str, Any]:
+    """Limits as JSON."""
+    return {name: np.asarray(value).tolist() for name, value in vars(limits).items()}
+
+
+def to_limits(told: dict[str, Any]) -> Limits:
+    """Limits from JSON."""
+    values: dict[str, Any] = {k: np.array(v) if isinstance(v, list) else v for k, v in told.items()}
+    return Limits(**values)
