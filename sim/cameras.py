@@ -37,9 +37,14 @@ class Camera:
 
     @property
     def intrinsics(self) -> F64:
-        """Calibration matrix [3, 3], pixels; pixel centres at half integers."""
+        """Calibration matrix [3, 3], pixels; pixel centres at half integers.
+
+        TinyRenderer samples at the lower left corner of each pixel, not at its middle: half a pixel, which
+        is 2 mm on the table.
+        """
         focal = self.height_px / 2 / math.tan(self.fov_rad / 2)
-        return np.array([[focal, 0, self.width_px / 2], [0, focal, self.height_px / 2], [0, 0, 1.0]])
+        cx, cy = self.width_px / 2 + 0.5, self.height_px / 2 - 0.5
+        return np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1.0]])
 
 
 OVERHEAD = Camera(320, 240, math.radians(48.0), near_m=0.3, far_m=2.5)
