@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from replay.motion import ChunkMotion, Motion, recorded_motion
-from sim.arm import HOME_RAD, TOOL_LINK, source_urdf
+from sim.robot import SimRobot
 from sim.scene import PlacedScene
 from sim.world import World
 from traces import names
 from traces.errors import TandemError
 from traces.reader import read_run
 from traces.run import Run
-from vla_low_level.body import Body
-from vla_low_level.guard import ChunkHeader
-from vla_low_level.kinematics import Kinematics
-from vla_low_level.limits import PANDA
+from vla_low_level.robot import ExecutionReport
 
-LOCKSTEP = "lockstep"
+LOCKSTEP: Final = "lockstep"
+START: Final = "start"
 
 Progress = Callable[[int, int], None]
-"""Told after every chunk: how many are done, and how many there are."""
+"""Told after every chunk that was equal: how many are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +50,12 @@ class PhysicsReport:
     Attributes:
         chunks: Chunks whose state was compared and equal.
         recorded: Chunks on record.
-        start_compared: Whether the state before any motion was on record too.
         difference: The first one; None when every comparison was equal.
         sim_s: Simulated time that was repeated, s.
     """
 
     chunks: int
     recorded: int
-    start_compared: bool
     difference: Difference | None
     sim_s: float
 
@@ -73,7 +70,8 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
 
     Raises:
         TandemError: `RUN_NOT_FOUND`, `TRACE_CORRUPT`, `BLOB_MISSING`, `BLOB_CORRUPT`, `REPLAY_REAL_TIME`
-            for a run on the real-time clock, `REPLAY_INCOMPLETE` when the record lacks what this needs.
+            for a run on the real-time clock, `REPLAY_INCOMPLETE` when the record lacks what this needs,
+            `BODY_LOST`.
     """
     run = read_run(folder)
     facts = _facts(run)
@@ -84,11 +82,13 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
             fix="physics replay is for lockstep runs; `--level view` shows any run",
         )
     motions = recorded_motion(run)
-    world = World(_scene(run, facts.get(names.SCENE_REF)))
-    try:
-        return _repeat(world, motions, facts.get(names.STATE_HASH_INITIAL), progress)
-    finally:
-        world.close()
+    scene = _scene(run, facts.get(names.SCENE_REF))
+    recorded = sum(isinstance(motion, ChunkMotion) for motion in motions)
+    initial = facts.get(names.STATE_HASH_INITIAL)
+    if isinstance(initial, str) and (now := _start_hash(scene)) != initial:
+        return PhysicsReport(0, recorded, Difference(START, initial, now, 0.0), 0.0)
+    with SimRobot.start(scene, clock=LOCKSTEP) as robot:
+        return _repeat(robot, motions, lambda done: progress(done, recorded))
 
 
 def _facts(run: Run) -> dict[str, object]:
@@ -108,39 +108,41 @@ def _scene(run: Run, ref: object) -> PlacedScene:
         raise TandemError("REPLAY_INCOMPLETE", f"the recorded scene cannot be built: {cause}") from cause
 
 
-def _repeat(world: World, motions: tuple[Motion, ...], initial: object, progress: Progress) -> PhysicsReport:
-    kinematics = Kinematics.from_urdf(source_urdf().read_text(encoding="utf-8"), TOOL_LINK)
-    body = Body(world, kinematics, PANDA, HOME_RAD)
+def _start_hash(scene: PlacedScene) -> str:
+    """The physical state before any motion."""
+    world = World(scene)
+    try:
+        return world.state_hash()
+    finally:
+        world.close()
+
+
+def _repeat(robot: SimRobot, motions: tuple[Motion, ...], progress: Callable[[int], None]) -> PhysicsReport:
     recorded = sum(isinstance(motion, ChunkMotion) for motion in motions)
-    compared = bool(initial)
-    difference = _compare("start", str(initial or ""), world)
-    done = 0
+    done, time_s = 0, 0.0
     for motion in motions:
-        if difference is not None:
+        if not isinstance(motion, ChunkMotion):
+            _repeat_other(robot, motion.name, motion.reason)
+            continue
+        if not motion.state_hash:
             break
-        _apply(body, motion)
-        if isinstance(motion, ChunkMotion):
-            if not motion.state_hash:
-                break
-            difference = _compare(motion.label, motion.state_hash, world)
-            done += difference is None
-            progress(done, recorded)
-    return PhysicsReport(done, recorded, compared, difference, world.time_s)
+        report = robot.execute(motion.chunk, motion.max_steps)
+        time_s = report.time_s
+        if report.state_hash != motion.state_hash:
+            return PhysicsReport(done, recorded, _difference(motion, report), time_s)
+        done += 1
+        progress(done)
+    return PhysicsReport(done, recorded, None, time_s)
 
 
-def _apply(body: Body, motion: Motion) -> None:
-    if isinstance(motion, ChunkMotion):
-        header = ChunkHeader(motion.chunk.rate_hz, motion.chunk.expires_s, motion.chunk.chunk_id)
-        body.execute(motion.chunk.actions, header, max_steps=motion.max_steps)
-    elif motion.name == names.BODY_HOLD:
-        body.hold()
-    elif motion.name == names.BODY_STOP:
-        body.stop(motion.reason)
+def _repeat_other(robot: SimRobot, name: str, reason: str) -> None:
+    if name == names.BODY_HOLD:
+        robot.hold()
+    elif name == names.BODY_STOP:
+        robot.stop(reason)
     else:
-        body.reset()
+        robot.reset(reason)
 
 
-def _compare(label: str, recorded: str, world: World) -> Difference | None:
-    """The difference at this point, if the record says what the state was."""
-    now = world.state_hash()
-    return Difference(label, recorded, now, world.time_s) if recorded and now != recorded else None
+def _difference(motion: ChunkMotion, report: ExecutionReport) -> Difference:
+    return Difference(motion.label, motion.state_hash, report.state_hash, report.time_s)

@@ -133,7 +133,7 @@ OUTCOME_MESSAGE: Final = _attribute("tandem.outcome.message", "str", "The reason
 # The world and the body
 SCENE_NAME: Final = _attribute("tandem.scene.name", "str", "Name of the scene that was set up.")
 SCENE_REF: Final = _attribute("tandem.scene.ref", "blob", "The placed scene as JSON; rebuilds the world.")
-CLOCK: Final = _attribute("tandem.clock", "str", "`lockstep` or `real_time`.")
+CLOCK: Final = _attribute("tandem.clock", "str", "`lockstep` or `realtime`.")
 EMBODIMENT: Final = _attribute("tandem.embodiment", "str", "Which arm.")
 STATE_HASH_INITIAL: Final = _attribute(
     "tandem.state.hash.initial", "str", "sha256 of the physical state before the first motion."

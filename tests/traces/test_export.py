@@ -112,6 +112,7 @@ def test_a_dead_endpoint_neither_breaks_the_run_nor_talks(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://127.0.0.1:{port}/v1/traces")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path / "run"), str(Path(__file__).parent)],
         capture_output=True,
