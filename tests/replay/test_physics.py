@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import pytest
 
 from replay.physics import PhysicsReport, replay_physics
 from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.robot import SimRobot
 from sim.scene import SceneSpec, resolve
 from sim.world import World
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
+from vla_low_level.action import ActionChunk
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
+from vla_low_level.recorded_robot import RecordedRobot
 
 SEED = 3
 
@@ -150,3 +154,36 @@ def test_a_chunk_without_its_actions_is_named(tmp_path: Path) -> None:
         span.set(names.CHUNK_REF, recorder.arrays(wrong=np.zeros(3)))
     with pytest.raises(TandemError, match=r"REPLAY_INCOMPLETE.*chunk 0"):
         replay_physics(folder)
+
+
+def test_a_stop_from_another_thread_is_repeated_at_its_step(tmp_path: Path) -> None:
+    placed = resolve(SceneSpec(count=(4, 4)), SEED)
+    rows = np.tile(_rows(1), (10, 1))
+    rows[:, :3] *= np.where(np.arange(len(rows)) % 12 < 6, 1, -1)[:, None]
+    recorder = Recorder.open(tmp_path / "run", {names.CLOCK: "lockstep"})
+    recorder.update({names.SCENE_REF: recorder.json(placed.model_dump(mode="json"))})
+    with SimRobot.start(placed) as body, recorder, recorder.span(names.COMMAND):
+        robot = RecordedRobot(body, recorder)
+        robot.observe()
+        stopper = threading.Thread(target=robot.stop, args=("button",))
+        for k in range(3):
+            chunk = ActionChunk(rows, 20.0, robot.observe().time_s + 1.0, k, "test", k)
+            facts = {
+                names.CHUNK_ID: k,
+                names.CHUNK_RATE_HZ: chunk.rate_hz,
+                names.CHUNK_EXPIRES_S: chunk.expires_s,
+                names.CHUNK_REF: recorder.arrays(actions=rows),
+            }
+            with recorder.span(names.CHUNK.format(k=k), facts) as span:
+                if k == 1:
+                    stopper.start()
+                report = robot.execute(chunk)
+                span.set(names.GUARD_DECISION, report.verdict.decision)
+                span.set(names.CHUNK_STEPS_EXECUTED, report.steps_executed)
+                span.set(names.STATE_HASH, report.state_hash)
+            if k == 1:
+                stopper.join()
+                robot.reset("test")
+    report = replay_physics(tmp_path / "run")
+    assert report.difference is None
+    assert report.chunks == 3
