@@ -165,7 +165,7 @@ def test_a_stop_from_another_thread_is_repeated_at_its_step(tmp_path: Path) -> N
     with SimRobot.start(placed) as body, recorder, recorder.span(names.COMMAND):
         robot = RecordedRobot(body, recorder)
         robot.observe()
-        stopper = threading.Thread(target=robot.stop, args=("button",))
+        stopper = threading.Timer(0.1, robot.stop, ("button",))
         for k in range(3):
             chunk = ActionChunk(rows, 20.0, robot.observe().time_s + 1.0, k, "test", k)
             facts = {
