@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,21 @@ from torch.nn import functional
 from agent.perception.network import COLOUR, STRIDE, XYZ, YAW2, YAW4
 from agent.perception.pretrained import SHIPPED, load_pretrained
 from agent.perception.rays import grid, ground_points, network_input
+from agent.perception.refine import refine
 from vla_low_level.geometry import OBJECTS
 from vla_low_level.nouns import Category, Colour, Place
 from vla_low_level.observation import CameraImage
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 
 OBJECT_THRESHOLD = 0.35
 PLACE_THRESHOLD = 0.3
 # Two centres nearer than this are one thing seen twice: nothing here is smaller.
 SAME_M = 0.022
+SAME_LEVEL_M = 0.04
+# The bare table below this height is left out of the cloud.
+TABLE_M = 0.008
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +76,16 @@ class Detector:
         """Find objects and fixtures in a frame of the overhead camera; positions in the world frame."""
         height, width = image.depth_m.shape
         ground = ground_points(image.intrinsics, image.pose, *grid(height, width, STRIDE))
-        level = image.points()[:, :, 2].astype(np.float32)
-        data = torch.from_numpy(network_input(image.rgb, level, ground))[None]
+        cloud = image.points()
+        data = torch.from_numpy(network_input(image.rgb, cloud[:, :, 2].astype(np.float32), ground))[None]
         with torch.inference_mode():
             logits, said = self._network(data.contiguous(memory_format=torch.channels_last))
             heat = torch.sigmoid(logits)
             peaks = heat * (heat == functional.max_pool2d(heat, 3, 1, 1))
-        return _read(peaks[0].numpy(), said[0].numpy(), ground)
+        return _read(peaks[0].numpy(), said[0].numpy(), ground, cloud[cloud[:, :, 2] > TABLE_M])
 
 
-def _read(peaks: F32, said: F32, ground: NDArray[np.float64]) -> Detections:
+def _read(peaks: F32, said: F32, ground: F64, cloud: F64) -> Detections:
     """Turn peaks into things, the most confident first; a weaker peak on the same spot is dropped."""
     objects: list[DetectedObject] = []
     places: dict[Place, DetectedPlace] = {}
@@ -93,16 +98,30 @@ def _read(peaks: F32, said: F32, ground: NDArray[np.float64]) -> Detections:
             place = list(Place)[kind - len(Category)]
             if confidence > PLACE_THRESHOLD:
                 places.setdefault(place, DetectedPlace(place, position[:2], confidence))
-        elif confidence > OBJECT_THRESHOLD and all(
-            math.dist(position[:2], o.position_m[:2]) > SAME_M or abs(position[2] - o.position_m[2]) > 0.04
-            for o in objects
-        ):
-            objects.append(_object(list(Category)[kind], said[:, row, column], position, confidence))
+        elif confidence > OBJECT_THRESHOLD:
+            found = _object(list(Category)[kind], said[:, row, column], position, confidence)
+            found = _refined(found, cloud)
+            if not any(_same(found, other) for other in objects):
+                objects.append(found)
     ordered = tuple(places[place] for place in Place if place in places)
     return Detections(tuple(objects), ordered)
 
 
-def _position(said: F32, ground: NDArray[np.float64], row: int, column: int) -> tuple[float, float, float]:
+def _same(one: DetectedObject, other: DetectedObject) -> bool:
+    """Whether two detections are one thing seen twice."""
+    apart = math.dist(one.position_m[:2], other.position_m[:2])
+    return apart < SAME_M and abs(one.position_m[2] - other.position_m[2]) < SAME_LEVEL_M
+
+
+def _refined(found: DetectedObject, cloud: F64) -> DetectedObject:
+    """The same object with its pose read off the depth image, where that shows it."""
+    pose = refine(found.category, found.position_m, cloud)
+    if pose is None:
+        return found
+    return replace(found, position_m=pose.position_m, yaw_rad=pose.yaw_rad)
+
+
+def _position(said: F32, ground: F64, row: int, column: int) -> tuple[float, float, float]:
     """Base centre: each of the nine cells around the peak points at it, and the median is taken."""
     rows = slice(max(0, row - 1), row + 2)
     columns = slice(max(0, column - 1), column + 2)
