@@ -12,6 +12,7 @@ from vla_low_level.execution import Run
 from vla_low_level.guard import ChunkHeader, Guard, more_severe, tracking_error_m
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
+from vla_low_level.motion import Motion
 from vla_low_level.observation import Observation, Proprioception
 from vla_low_level.plant import CONTROL_HZ, Plant
 from vla_low_level.robot import Decision, ExecutionReport, Verdict
@@ -21,6 +22,8 @@ F64 = NDArray[np.float64]
 OPEN = 1.0
 # After a hold: time for forces to fall and joints to come to rest where the arm was measured.
 RELAX_STEPS = 24
+# A refused step is tried again with these shares of what goes beyond braking.
+MILDER_SHARES = (0.5, 0.1)
 
 
 def _never() -> bool:
@@ -194,11 +197,21 @@ class Body:
         verdict = self._guard.check_step(controller.motion, after, run.steps)
         if verdict.decision is Decision.CLAMP:
             run.clamps += 1
-            after = controller.slow_down()
+            after = self._milder(after)
         if verdict.decision is not Decision.STOP:
             controller.accept(after)
             self._plant.command(after.joint_rad, self._gripper)
         return verdict
+
+    def _milder(self, wanted: Motion) -> Motion:
+        """What is left of a refused step: a part of it, or braking, which is always allowed."""
+        controller = self._controller
+        slow = controller.slow_down()
+        for share in MILDER_SHARES:
+            after = controller.between(slow, wanted, share)
+            if self._guard.check_step(controller.motion, after, 0).decision is Decision.PASS:
+                return after
+        return slow
 
     def _freeze(self) -> None:
         """Be at rest where the arm is measured to be."""

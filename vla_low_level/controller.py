@@ -29,7 +29,8 @@ POSTURE_HZ = 0.5
 # A reference further ahead than this has been held back by a limit: what is left of it is dropped.
 DROP_M = 0.010
 DROP_RAD = 0.05
-DAMPING = 0.03
+DAMPING = 0.012
+WEAK_MANIPULABILITY = 0.02
 
 
 class Controller:
@@ -88,16 +89,21 @@ class Controller:
         wanted = feed.copy()
         wanted[:3] += _approach(error[:3], limits.ee_acceleration_m_s2)
         wanted[3:] += _approach(error[3:], limits.ee_turn_acceleration_rad_s2)
-        inverse = _damped_inverse(motion.jacobian)
+        inverse, exact = _inverses(motion.jacobian)
         posture = POSTURE_HZ * (self._posture - motion.joint_rad)
-        drift = posture - inverse @ (motion.jacobian @ posture)
+        drift = posture - exact @ (motion.jacobian @ posture)
         fitted = self._fit_joints(self._fit_tool(wanted), inverse, drift)
         rate = inverse @ self._accelerate(fitted, motion.twist)
         return moved(self._kinematics, motion, (rate + self._fit_drift(rate, drift)) * DT_S)
 
     def slow_down(self) -> Motion:
-        """The next control step when the proposed one was refused: brake on the present path."""
+        """The next control step when nothing else is allowed: brake on the present path."""
         return moved(self._kinematics, self.motion, brake(self.motion, self._limits))
+
+    def between(self, slow: Motion, wanted: Motion, share: float) -> Motion:
+        """A control step that goes only a share of the way from braking to what was wanted."""
+        step = slow.joint_rad + share * (wanted.joint_rad - slow.joint_rad) - self.motion.joint_rad
+        return moved(self._kinematics, self.motion, step)
 
     def _fit_tool(self, wanted: F64) -> F64:
         """Bound speed and turn rate, and leave room to brake before the box."""
@@ -152,13 +158,19 @@ def _shorten(vector: F64, bound: float) -> F64:
     return vector if norm <= bound else vector * (bound / norm)
 
 
-def _damped_inverse(jacobian: F64) -> F64:
-    """J^T (J J^T + d^2 I)^-1, with damping only near a singularity (Nakamura & Hanafusa 1986)."""
+def _inverses(jacobian: F64) -> tuple[F64, F64]:
+    """J^T (J J^T + d^2 I)^-1 twice: damped near a singularity (Nakamura & Hanafusa 1986), and not.
+
+    Moving the tool needs the damped one; keeping it still while the elbow drifts needs the exact one.
+    """
     gram = jacobian @ jacobian.T
-    manipulability = math.sqrt(max(0.0, float(np.linalg.det(gram))))
-    weak = max(0.0, 1.0 - manipulability / 0.02)
-    gram[_DIAGONAL] += DAMPING * DAMPING * weak * weak + 1e-9
-    return np.asarray(jacobian.T @ np.linalg.inv(gram))
+    gram[_DIAGONAL] += 1e-9
+    exact = jacobian.T @ np.linalg.inv(gram)
+    weak = 1.0 - math.sqrt(max(0.0, float(np.linalg.det(gram)))) / WEAK_MANIPULABILITY
+    if weak <= 0.0:
+        return exact, exact
+    gram[_DIAGONAL] += DAMPING * DAMPING * weak * weak
+    return jacobian.T @ np.linalg.inv(gram), exact
 
 
 _DIAGONAL = np.diag_indices(6)
