@@ -90,6 +90,11 @@ class SimRobot:
             robot._channel.send(Message("start", {"id": 0, "content": told}))
         return robot
 
+    @property
+    def process_id(self) -> int:
+        """Of the body's process."""
+        return self._process.pid
+
     def observe(self, cameras: Sequence[str] = ()) -> Observation:
         """Sense now. Raises `TandemError` (`CAMERA_UNKNOWN`, `BODY_LOST`)."""
         return to_observation(self._ask("observe", {"cameras": list(cameras)}))
