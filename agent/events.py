@@ -86,6 +86,6 @@ Event = SceneSeen | PlanMade | NodeStarted | NodeProgress | NodeEnded | MonitorR
 class Listener(Protocol):
     """Anything that watches. Must not raise and must return quickly."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take note of an event."""
         ...

@@ -12,7 +12,9 @@ from agent.budgets import Budgets
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
+from agent.planner.grounder import ground
 from agent.planner.instruction import clean_instruction
+from agent.planner.logical_form import LogicalForm
 from agent.planner.protocol import Answer, Failure, History, Plan, Planner, Question, Refusal
 from agent.sight import Perceiver, Sight
 from agent.skill_runner import FrameSink, SkillRunner
@@ -55,6 +57,7 @@ class _Course:
     placed: int = 0
     retries: int = 0
     trigger: str = "initial"
+    form: LogicalForm | None = None
     cause: SpanRef | None = None
 
 
@@ -204,14 +207,34 @@ class Executive:
         if scene is None:
             raise TandemError("SCENE_UNSEEN", "planning needs a perceived scene")
         with self._recorder.span(names.PLAN, facts, links) as span:
-            decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+            if course.form is not None and course.trigger == "recheck":
+                # What was meant has not changed: only the scene has.
+                decision = ground(course.form, scene, course.history)
+            else:
+                decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+            self._record_chats(decision)
             span.set(names.PLAN_DECISION, type(decision).__name__.lower())
             if isinstance(decision, Plan):
+                course.form = decision.form
                 span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))
                 span.set(names.PLAN_NODES, len(decision.graph.nodes))
             course.cause = span.ref
         self._recorder.sync()
         return decision
+
+    def _record_chats(self, decision: Plan | Question | Refusal) -> None:
+        """Every exchange with a language model, with prompt and reply as they were."""
+        for chat in decision.chats:
+            facts = {
+                names.PROVIDER: chat.provider,
+                names.REQUEST_MODEL: chat.model,
+                names.RESPONSE_FINISH: [chat.finish_reason],
+                names.CHAT_INPUT_REF: self._recorder.text(chat.prompt),
+                names.CHAT_OUTPUT_REF: self._recorder.text(chat.reply),
+                names.CHAT_LATENCY_S: chat.latency_s,
+            }
+            with self._recorder.span(names.CHAT.format(model=chat.model), facts):
+                pass
 
     def _put_question(self, question: Question, course: _Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""

@@ -187,6 +187,7 @@ OUTPUT_TOKENS: Final = _attribute("gen_ai.usage.output_tokens", "int", "Tokens t
 SERVER_ADDRESS: Final = _attribute("server.address", "str", "Host of the endpoint; never its credentials.")
 CHAT_INPUT_REF: Final = _attribute("tandem.chat.input.ref", "blob", "The messages that were sent, JSON.")
 CHAT_OUTPUT_REF: Final = _attribute("tandem.chat.output.ref", "blob", "The answer, text as received.")
+CHAT_LATENCY_S: Final = _attribute("tandem.chat.latency_s", "float", "From request to answer.", "s")
 CHAT_ATTEMPT: Final = _attribute("tandem.chat.attempt", "int", "Counts tries of one request from 1.")
 
 # One attempt at one node

@@ -1,0 +1,118 @@
+"""The contract of System 2's planner: words and a scene in; a plan, a question or a refusal out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.planner.logical_form import LogicalForm
+from skills.graph import SkillGraph
+from skills.predicates import Predicate
+from skills.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One exchange with a language model, for the trace.
+
+    Attributes:
+        provider: Who serves the model: `embedded` or `openai`.
+        model: Its name.
+        prompt: What was sent, as text.
+        reply: What came back, as received.
+        finish_reason: Why generation ended.
+        latency_s: How long it took.
+    """
+
+    provider: str
+    model: str
+    prompt: str
+    reply: str
+    finish_reason: str
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan, grounded but not yet proved.
+
+    Attributes:
+        graph: What to do; empty when everything is so already.
+        goal: What must hold afterwards.
+        form: What was understood.
+        log_probability: Mean over the tokens that were chosen freely; 0 where the model does not say.
+        chats: Exchanges that led to it.
+    """
+
+    graph: SkillGraph
+    goal: tuple[Predicate, ...]
+    form: LogicalForm
+    log_probability: float = 0.0
+    chats: tuple[Chat, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The planner is unsure.
+
+    Attributes:
+        text: What it wants to know.
+        options: Answers to choose from; empty for free text.
+        code: Stable reason: `AMBIGUOUS` or `NOT_UNDERSTOOD`.
+        objects: Ids that the options stand for, in their order.
+        chats: Exchanges that led to it.
+    """
+
+    text: str
+    options: tuple[str, ...]
+    code: str
+    objects: tuple[str, ...] = ()
+    chats: tuple[Chat, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It cannot or must not be done. Fields as in `TandemError`."""
+
+    code: str
+    message: str
+    fix: str = ""
+    chats: tuple[Chat, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something did not work: a node, or a proof. `object` is empty when it is not about one."""
+
+    node: str
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's answer to a question."""
+
+    question: Question
+    answer: str
+
+
+History = Failure | Answer
+
+
+class Planner(Protocol):
+    """Anything that can plan. Stateless: what happened before comes with the call."""
+
+    @property
+    def planner_id(self) -> str:
+        """Backend and model, as it stands in traces."""
+        ...
+
+    def plan(self, instruction: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
+        """Plan from here on.
+
+        Raises:
+            TandemError: When the planner itself fails (`LLM_UNAVAILABLE`, `LLM_TIMEOUT`, ...).
+        """
+        ...
