@@ -1,0 +1,84 @@
+"""The planner's language model as a folder: tokenizer, prompt format, weights.
+
+A plain Llama (`transformers`), so that any server that serves such folders can serve it. Every piece of a
+logical form's JSON is one token, and the prompt is the instruction in small letters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from agent.planner.logical_form import Hue, Intent, Kind, Quantity, Where, Why
+
+FOLDER = Path(__file__).parent / "weights"
+PAD, BEGIN, PLAN, END = "<pad>", "<s>", "<plan>", "</s>"
+FIELDS: dict[str, tuple[str, ...]] = {
+    "intent": tuple(map(str, Intent)),
+    "kind": tuple(map(str, Kind)),
+    "hue": tuple(map(str, Hue)),
+    "quantity": tuple(map(str, Quantity)),
+    "where": tuple(map(str, Where)),
+    "why": tuple(map(str, Why)),
+}
+OPEN, NEXT, CLOSE = '{"goals":[{"intent":"', '"},{"intent":"', '"}]}'
+BETWEEN = tuple(f'","{name}":"' for name in list(FIELDS)[1:])
+VOCABULARY = 2048
+# What a chat server renders: the last message is the instruction; what comes before is for larger models.
+CHAT_TEMPLATE = BEGIN + "{{ messages[-1]['content'] | lower | trim }}" + PLAN
+
+
+def prompt(instruction: str) -> str:
+    """The text that the model continues; the chat template renders the same."""
+    return f"{BEGIN}{instruction.lower().strip()}{PLAN}"
+
+
+def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
+    """Byte-level BPE on instructions; nothing is out of its vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - 64,
+        special_tokens=[PAD, BEGIN, PLAN, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    pieces = [OPEN, NEXT, CLOSE, *BETWEEN, *sorted({v for values in FIELDS.values() for v in values})]
+    tokenizer.add_tokens([AddedToken(piece, normalized=False) for piece in pieces])
+    return tokenizer
+
+
+def checksum(folder: Path) -> str:
+    """sha256 over the files that decide what the model says."""
+    digest = hashlib.sha256()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def write_folder(folder: Path, model: Any, tokenizer: Tokenizer, facts: dict[str, Any]) -> None:
+    """Write the folder as Hugging Face lays it out, and `checksum.json` beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": BEGIN,
+        "eos_token": END,
+        "pad_token": PAD,
+        "add_bos_token": False,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 512,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
+    (folder / "checksum.json").write_text(
+        json.dumps({"sha256": checksum(folder), "training": facts}, indent=1) + "\n"
+    )

@@ -1,0 +1,185 @@
+"""Train the planner's language model: `python -m agent.planner.train --steps 3000`.
+
+Examples are generated as they are needed; example numbers below ten million train, those above validate.
+One thread; deterministic in steps; interrupted, it goes on from `<out>/checkpoint.safetensors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from agent.planner.generate import example
+from agent.planner.language_model import BEGIN, END, PAD, prompt, train_tokenizer, write_folder
+
+BATCH = 64
+RATE = 1.5e-3
+WARM_UP = 150
+VALIDATION_FIRST = 10_000_000
+
+
+def new_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
+    """4 layers of 256; about 4 million parameters."""
+    size = (tokenizer.get_vocab_size() + 63) // 64 * 64
+    config = LlamaConfig(
+        vocab_size=size,
+        hidden_size=256,
+        intermediate_size=704,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.token_to_id(BEGIN),
+        eos_token_id=tokenizer.token_to_id(END),
+        pad_token_id=tokenizer.token_to_id(PAD),
+    )
+    return LlamaForCausalLM(config)
+
+
+def batch(tokenizer: Tokenizer, seed: int, first: int, *, held: bool = False) -> tuple[Tensor, Tensor]:
+    """Token ids and labels [BATCH, length]; only the logical form is learned."""
+    rows, starts = [], []
+    for number in range(first, first + BATCH):
+        item = example(seed, number, held=held)
+        head = tokenizer.encode(prompt(item.instruction[:300]), add_special_tokens=False).ids
+        tail = tokenizer.encode(item.form.text() + END, add_special_tokens=False).ids
+        rows.append(head + tail)
+        starts.append(len(head))
+    length = max(map(len, rows))
+    ids = torch.full((BATCH, length), int(tokenizer.token_to_id(PAD) or 0))
+    labels = torch.full((BATCH, length), -100)
+    for k, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        ids[k, : len(row)] = torch.tensor(row)
+        labels[k, start : len(row)] = torch.tensor(row[start:])
+    return ids, labels
+
+
+def loss_of(model: LlamaForCausalLM, ids: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy of the next token where there is a label."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
+        wanted = labels[:, 1:]
+        logits = model.lm_head(hidden[wanted >= 0])
+    return functional.cross_entropy(logits.float(), wanted[wanted >= 0])
+
+
+@torch.no_grad()
+def validate(model: LlamaForCausalLM, tokenizer: Tokenizer, seed: int, *, held: bool) -> tuple[float, float]:
+    """Loss, and the share of forms that are right in every token, over 512 examples."""
+    losses, right = [], 0
+    for k in range(8):
+        ids, labels = batch(tokenizer, seed, VALIDATION_FIRST + k * BATCH, held=held)
+        logits = model(input_ids=ids).logits[:, :-1].float()
+        wanted = labels[:, 1:]
+        losses.append(float(functional.cross_entropy(logits[wanted >= 0], wanted[wanted >= 0])))
+        right += int(((logits.argmax(-1) == wanted) | (wanted < 0)).all(1).sum())
+    return sum(losses) / len(losses), right / (8 * BATCH)
+
+
+class Trainer:
+    """Model and optimiser, as one thing that can be stopped and resumed."""
+
+    def __init__(self, out: Path, steps: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.out, self.steps, self.seed, self.step = out, steps, seed, 0
+        tokens = out / "tokenizer.json"
+        if not tokens.exists():
+            out.mkdir(parents=True, exist_ok=True)
+            train_tokenizer(example(seed, n).instruction.lower() for n in range(20_000)).save(str(tokens))
+        self.tokenizer = Tokenizer.from_file(str(tokens))
+        self.model = new_model(self.tokenizer)
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=RATE, weight_decay=0.05, betas=(0.9, 0.98)
+        )
+        self._checkpoint = out / "checkpoint.safetensors"
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        if not self._checkpoint.exists():
+            return
+        saved = load_file(self._checkpoint)
+        self.step = int(saved["step"])
+        parameters = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(saved[f"model.{name}"])
+                keys = ("step", "exp_avg", "exp_avg_sq")
+                self.optimiser.state[parameter] = {key: saved[f"adam.{name}.{key}"] for key in keys}
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        data: dict[str, Tensor] = {"step": torch.tensor(self.step)}
+        for name, parameter in self.model.named_parameters():
+            data[f"model.{name}"] = parameter.detach()
+            data |= {f"adam.{name}.{k}": v.clone() for k, v in self.optimiser.state[parameter].items()}
+        partial = self._checkpoint.with_suffix(".part")
+        save_file(data, partial)
+        partial.replace(self._checkpoint)
+
+    def learn(self) -> float:
+        """One optimiser step: warm-up, then cosine; gradient norm clipped at 1."""
+        ids, labels = batch(self.tokenizer, self.seed, self.step * BATCH)
+        self.step += 1
+        cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self.steps))
+        for group in self.optimiser.param_groups:
+            group["lr"] = RATE * min(1.0, self.step / WARM_UP) * cosine + 1e-6
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(self.model, ids, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def ship(self, facts: dict[str, Any]) -> None:
+        """Write the folder that is served, in float16."""
+        model = new_model(self.tokenizer)
+        model.load_state_dict(self.model.state_dict())
+        write_folder(self.out / "folder", model.half(), self.tokenizer, facts)
+
+
+def train(trainer: Trainer) -> None:
+    """Learn until the steps are done, reporting, validating and saving as it goes."""
+    began, first = time.monotonic(), trainer.step
+    while trainer.step < trainer.steps:
+        loss = trainer.learn()
+        if trainer.step % 25 == 0:
+            left = (time.monotonic() - began) / (trainer.step - first) * (trainer.steps - trainer.step)
+            print(f"step {trainer.step}/{trainer.steps} loss {loss:.4f} left {left / 60:.1f} min", flush=True)
+        if trainer.step % 300 == 0 or trainer.step == trainer.steps:
+            trainer.save()
+            known = validate(trainer.model, trainer.tokenizer, trainer.seed, held=False)
+            held = validate(trainer.model, trainer.tokenizer, trainer.seed, held=True)
+            facts = {"step": trainer.step, "seed": trainer.seed, "validation": known, "held_families": held}
+            print(json.dumps(facts), flush=True)
+            trainer.ship(facts)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/planner"))
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    trainer = Trainer(args.out, args.steps, args.seed)
+    trainer.resume()
+    train(trainer)
+
+
+if __name__ == "__main__":
+    main()
