@@ -48,11 +48,12 @@ class ChunkHeader:
 
 
 class Guard:
-    """Judges against `Limits`. Keeps only the number of the last chunk, and the force when it began."""
+    """Judges against `Limits`. Keeps the number of the last chunk, and how hard the arm pushes."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._contact_hold_n = limits.contact_hold_n
+        self._hard_steps = 0
         self.forget()
 
     def forget(self) -> None:
@@ -90,7 +91,7 @@ class Guard:
         verdict = self.check_alive(state, step)
         if verdict.decision is not Decision.PASS:
             return verdict
-        if state.contact_force_n > self._contact_hold_n:
+        if not state.contact_force_n <= self._contact_hold_n:
             return Verdict(Decision.HOLD, "contact_force", state.contact_force_n, self._contact_hold_n, step)
         error = tracking_error_m(state, commanded)
         if error > self.limits.tracking_m:
@@ -98,14 +99,15 @@ class Guard:
         return PASSED
 
     def check_alive(self, state: PlantState, step: int) -> Verdict:
-        """Judge what must be so even when nothing moves: finite numbers, and no force that hurts."""
+        """Judge what must be so even when nothing moves: finite numbers, and no hard push that lasts."""
         if not (
             np.isfinite(state.joint_position_rad).all() and np.isfinite(state.joint_velocity_rad_s).all()
         ):
             return Verdict(Decision.STOP, "state_finite", float("nan"), 0.0, step)
-        force = state.contact_force_n
-        if not force <= self.limits.contact_stop_n:
-            return Verdict(Decision.STOP, "contact_force", force, self.limits.contact_stop_n, step)
+        force, bound = state.contact_force_n, self.limits.contact_stop_n
+        self._hard_steps = 0 if force <= bound else self._hard_steps + 1
+        if self._hard_steps >= self.limits.contact_stop_steps:
+            return Verdict(Decision.STOP, "contact_force", force, bound, step)
         return PASSED
 
     def check_step(self, before: Motion, after: Motion, step: int) -> Verdict:

@@ -26,7 +26,8 @@ class Limits:
         ee_turn_rad_s: Angular speed of the hand.
         ee_turn_acceleration_rad_s2: Angular acceleration of the hand.
         contact_hold_n: Contact force that makes the arm hold. Placing and touching the table stay below it.
-        contact_stop_n: Contact force that latches a stop.
+        contact_stop_n: Contact force that latches a stop when it lasts; a knock holds.
+        contact_stop_steps: 240 Hz steps in a row that make it last; holding takes a few to relieve it.
         tracking_m: Distance between commanded and measured tool centre point that makes the arm hold.
         age_s: A chunk that expires later than this from now is refused: its clock is not the body's.
         reject_factor: A row that asks for more than this many times a limit is refused, not clamped.
@@ -44,6 +45,7 @@ class Limits:
     ee_turn_acceleration_rad_s2: float = 10.0
     contact_hold_n: float = 60.0
     contact_stop_n: float = 140.0
+    contact_stop_steps: int = 12
     tracking_m: float = 0.03
     age_s: float = 60.0
     reject_factor: float = 3.0

@@ -204,21 +204,24 @@ def test_a_recorded_stop_replays_to_the_same_commands():
     np.testing.assert_array_equal(twin.commands, plant.commands)
 
 
-class Touching(IdealPlant):
-    """Feels a force from a given step on, until commands stop moving the arm."""
+class Touched(IdealPlant):
+    """Feels a force for a while."""
 
-    def __init__(self, joint_rad: np.ndarray, force_n: float) -> None:
+    def __init__(self, joint_rad: np.ndarray, force_n: float, until_s: float) -> None:
         super().__init__(joint_rad)
-        self._force_n = force_n
+        self._force_n, self._until_s = force_n, until_s
 
     def step(self) -> None:
         super().step()
-        self.contact_force_n = self._force_n if 0.05 < self.time_s < 0.2 else 0.0
+        self.contact_force_n = self._force_n if 0.05 < self.time_s < self._until_s else 0.0
 
 
-@pytest.mark.parametrize(("force_n", "decision"), [(80.0, Decision.HOLD), (200.0, Decision.STOP)])
-def test_contact_holds_or_stops(force_n, decision):
-    plant = Touching(HOME_RAD, force_n)
+@pytest.mark.parametrize(
+    ("force_n", "until_s", "decision"),
+    [(80.0, 0.5, Decision.HOLD), (200.0, 0.07, Decision.HOLD), (200.0, 0.5, Decision.STOP)],
+)
+def test_contact_holds_and_lasting_force_stops(force_n, until_s, decision):
+    plant = Touched(HOME_RAD, force_n, until_s)
     body = Body(plant, KINEMATICS, PANDA, HOME_RAD)
     report = body.execute(rows(0.01), header(plant))
     assert (report.verdict.decision, report.verdict.limit) == (decision, "contact_force")
