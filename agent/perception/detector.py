@@ -28,6 +28,7 @@ PLACE_THRESHOLD = 0.3
 # Two centres nearer than this are one thing seen twice: nothing here is smaller.
 SAME_M = 0.022
 SAME_LEVEL_M = 0.04
+RAY_PARTS = (0.5, 0.8)
 # The bare table below this height is left out of the cloud.
 TABLE_M = 0.008
 
@@ -117,7 +118,7 @@ def _read(peaks: F32, said: F32, view: _View) -> Detections:
                 places.setdefault(place, DetectedPlace(place, position[:2], confidence))
         elif confidence > OBJECT_THRESHOLD:
             found = _object(list(Category)[kind], said[:, row, column], position, confidence)
-            found = _refined(found, view, view.ground[row, column])
+            found = _refined(found, said, view, view.ground[row, column])
             if not any(_same(found, other) for other in objects):
                 objects.append(found)
     ordered = tuple(places[place] for place in Place if place in places)
@@ -130,19 +131,34 @@ def _same(one: DetectedObject, other: DetectedObject) -> bool:
     return apart < SAME_M and abs(one.position_m[2] - other.position_m[2]) < SAME_LEVEL_M
 
 
-def _refined(found: DetectedObject, view: _View, ground: F64) -> DetectedObject:
+def _refined(found: DetectedObject, said: F32, view: _View, ground: F64) -> DetectedObject:
     """The same object with its pose read off the depth image, where that shows it.
 
     Where it shows no such thing at the position that was regressed, it is looked for where the peak's
-    own ray, which passes through the object's middle, says that it stands.
+    own ray says that it stands: the ray passes through the object's middle, or higher up where something
+    hides its lower part. The colour is then read where the object really is, not where the peak was.
     """
-    height = found.position_m[2] + OBJECTS[found.category].height_m / 2
-    x, y = ground + (view.eye[:2] - ground) * (height / view.eye[2])
-    for guess in (found.position_m, (float(x), float(y), found.position_m[2])):
+    height = OBJECTS[found.category].height_m
+    guesses = [found.position_m]
+    for part in RAY_PARTS:
+        x, y = ground + (view.eye[:2] - ground) * ((found.position_m[2] + part * height) / view.eye[2])
+        guesses.append((float(x), float(y), found.position_m[2]))
+    for guess in guesses:
         pose = refine(found.category, guess, view.cloud)
         if pose is not None:
-            return replace(found, position_m=pose.position_m, yaw_rad=pose.yaw_rad)
+            middle = np.array(pose.position_m) + np.array([0.0, 0.0, height / 2])
+            row, column = _cell_of(middle, view)
+            colour = list(Colour)[int(np.argmax(said[COLOUR, row, column]))]
+            return replace(found, colour=colour, position_m=pose.position_m, yaw_rad=pose.yaw_rad)
     return found
+
+
+def _cell_of(point: F64, view: _View) -> tuple[int, int]:
+    """The cell (row, column) whose ray passes nearest to a point [3]."""
+    ground = view.eye[:2] + (point[:2] - view.eye[:2]) * view.eye[2] / (view.eye[2] - point[2])
+    nearest = int(np.argmin(((view.ground - ground) ** 2).sum(axis=-1)))
+    columns = int(view.ground.shape[1])
+    return nearest // columns, nearest % columns
 
 
 def _position(said: F32, ground: F64, row: int, column: int) -> tuple[float, float, float]:
