@@ -59,6 +59,8 @@ class _Course:
     trigger: str = "initial"
     form: LogicalForm | None = None
     cause: SpanRef | None = None
+    start_s: float = 0.0
+    end_s: float = 0.0
 
 
 def _ignore(_event: Event) -> None:
@@ -130,20 +132,12 @@ class Executive:
         """Carry out a command in plain words. Always returns; the result names what went wrong."""
         began = time.monotonic()
         course = _Course(instruction)
-        with self._recorder.span(names.COMMAND, {names.COMMAND_TEXT: instruction[:4000]}) as span:
-            start_s = 0.0
-            try:
-                course.instruction = clean_instruction(instruction)
-                start_s = self._robot.observe().time_s
-                ending = self._agent(course)
-            except TandemError as error:
-                outcome = Outcome.REFUSED if error.code in BAD_INPUT else Outcome.FAILED
-                ending = _Ending(outcome, error.code, error.message, error.fix)
-            end_s = self._come_to_rest(start_s)
-            span.update({names.OUTCOME: ending.outcome.value, names.OUTCOME_CODE: ending.code})
-            span.set(names.OUTCOME_MESSAGE, ending.message)
-            if ending.outcome is Outcome.FAILED:
-                span.fail(ending.code, ending.message)
+        try:
+            ending = self._recorded(course)
+        except TandemError as error:
+            # The disk failed under the root span itself: the arm has been brought to rest already.
+            ending = _Ending(Outcome.FAILED, error.code, error.message, error.fix)
+        start_s, end_s = course.start_s, course.end_s
         result = CommandResult(
             outcome=ending.outcome,
             code=ending.code,
@@ -157,8 +151,40 @@ class Executive:
             sim_s=round(end_s - start_s, 3),
             wall_s=round(time.monotonic() - began, 3),
         )
-        self._recorder.result(result.model_dump(mode="json"))
+        result = self._write_result(result)
         self._listener(Finished(result))
+        return result
+
+    def _recorded(self, course: _Course) -> _Ending:
+        """The command inside its root span; what goes wrong becomes its ending."""
+        with self._recorder.span(names.COMMAND, {names.COMMAND_TEXT: course.instruction[:4000]}) as span:
+            try:
+                course.instruction = clean_instruction(course.instruction)
+                course.start_s = course.end_s = self._robot.observe().time_s
+                ending = self._agent(course)
+            except TandemError as error:
+                outcome = Outcome.REFUSED if error.code in BAD_INPUT else Outcome.FAILED
+                ending = _Ending(outcome, error.code, error.message, error.fix)
+            finally:
+                course.end_s = self._come_to_rest(course.start_s)
+            span.update(
+                {
+                    names.OUTCOME: ending.outcome.value,
+                    names.OUTCOME_CODE: ending.code,
+                    names.OUTCOME_MESSAGE: ending.message,
+                }
+            )
+            if ending.outcome is Outcome.FAILED:
+                span.fail(ending.code, ending.message)
+            return ending
+
+    def _write_result(self, result: CommandResult) -> CommandResult:
+        """Put the result on record; a command whose record is not whole has not succeeded."""
+        try:
+            self._recorder.result(result.model_dump(mode="json"))
+        except TandemError as error:
+            failed = {"code": error.code, "message": error.message, "fix": error.fix}
+            return result.model_copy(update={"outcome": Outcome.FAILED, **failed})
         return result
 
     def _come_to_rest(self, otherwise_s: float) -> float:

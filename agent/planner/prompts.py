@@ -10,8 +10,8 @@ from agent.planner.protocol import Answer, Failure, History
 from skills.scene import Scene
 
 RULES = """You turn a person's instruction to a tabletop robot into JSON. You never act; code grounds your
-JSON on what the camera sees. Write an object with one key "goals": a list of 1 to 6 goals in the order in which
-they are wanted.
+JSON on what the camera sees. Write an object with one key "goals": a list of 1 to 6 goals in the order in
+which they are wanted.
 Each goal has exactly these keys, in this order:
 "intent": "clear" (take things off the table, each to the place of its kind), "put" (into a named place),
  "sort" (by colour, one place per colour) or "unknown" (it cannot be said with the others).

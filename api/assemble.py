@@ -1,0 +1,236 @@
+"""Everything a command needs, put together from its options."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traces.errors import TandemError
+
+if TYPE_CHECKING:
+    from agent.executive import Company, Executive
+    from agent.outcome import CommandResult
+    from agent.planner.protocol import Plan, Question, Refusal
+    from agent.sight import Perceiver
+    from sim.robot import SimRobot
+    from sim.scene import PlacedScene
+    from sim.truth import SceneTruth
+    from skills.scene import Scene
+    from traces.recorder import Recorder
+
+RUNS = Path("runs")
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person chose on the command line.
+
+    Attributes:
+        instruction: The command in plain words.
+        scene: Name of a built-in scene, or a YAML file.
+        seed: Of everything random.
+        planner: `embedded` or `openai:URL#MODEL`.
+        policy: `auto`, `specialist` or `generalist`.
+        record: The run's folder; one under `runs/` when None.
+        film: Whether a video and a contact sheet are made.
+    """
+
+    instruction: str
+    scene: str = "table"
+    seed: int = 0
+    planner: str = "embedded"
+    policy: str = "auto"
+    record: Path | None = None
+    film: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        if self.record is not None:
+            return self.record
+        slug = re.sub(r"[^a-z0-9]+", "-", self.instruction[:60].lower()).strip("-")[:32] or "run"
+        return RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A command that is ready to run.
+
+    Attributes:
+        executive: Runs and cancels it.
+        robot: The body, for a stop.
+        recorder: Where it is written down.
+    """
+
+    executive: Executive
+    robot: SimRobot
+    recorder: Recorder
+
+
+@contextlib.contextmanager
+def open_session(options: RunOptions, company: Company, *, privileged: bool = False) -> Iterator[Session]:
+    """Start the body, load the models while its world is built, and open the record.
+
+    Raises:
+        TandemError: What is wrong with the options, the weights or the disk. Where a record could be opened,
+            the failure stands in it.
+    """
+    options = replace(options, record=options.folder)
+    from traces.recorder import Recorder
+
+    with contextlib.ExitStack() as stack:
+        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options)))
+        _write_run_file(options, recorder)
+        try:
+            session = _assemble(options, company, recorder, stack, privileged=privileged)
+        except TandemError as error:
+            _record_failure(recorder, options, error)
+            raise
+        yield session
+
+
+def run_command(options: RunOptions, company: Company) -> CommandResult:
+    """Run a command from start to outcome."""
+    with open_session(options, company) as session:
+        return session.executive.run(options.instruction)
+
+
+def run_scored(options: RunOptions) -> tuple[CommandResult, SceneTruth]:
+    """Run a command with nobody there, then ask the simulator what came of it. For evaluation only."""
+    from agent.executive import Company
+
+    with open_session(options, Company(), privileged=True) as session:
+        result = session.executive.run(options.instruction)
+        return result, session.robot.truth()
+
+
+def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal]:
+    """Perceive and plan without any motion and without a record."""
+    from agent.planner.choose import make_planner
+    from agent.planner.instruction import clean_instruction
+    from sim.robot import SimRobot
+
+    instruction = clean_instruction(options.instruction)
+    with SimRobot.start(_placed(options)) as robot:
+        perceiver = _perceiver()
+        planner = make_planner(options.planner)
+        scene = perceiver(robot.observe(("overhead",)), None, None)
+        return scene, planner.plan(instruction, scene, ())
+
+
+def _assemble(
+    options: RunOptions,
+    company: Company,
+    recorder: Recorder,
+    stack: contextlib.ExitStack,
+    *,
+    privileged: bool,
+) -> Session:
+    from sim.robot import SimRobot
+    from traces import names
+
+    placed = _placed(options)
+    robot = stack.enter_context(SimRobot.start(placed, privileged=privileged))
+    # The body builds its world while the libraries and the models are loaded here.
+    from agent.executive import Executive, Mind
+    from agent.planner.choose import make_planner
+    from skills.router import PolicyKind, Router
+    from vla_low_level.policies.specialist import SpecialistPolicy
+    from vla_low_level.recorded_robot import RecordedRobot
+
+    only = None if options.policy == "auto" else PolicyKind(options.policy)
+    mind = Mind(
+        perceiver=_perceiver(),
+        planner=make_planner(options.planner),
+        router=Router({PolicyKind.SPECIALIST: SpecialistPolicy()}, only),
+    )
+    recorder.update(
+        {
+            names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
+            names.PLANNER_ID: mind.planner.planner_id,
+            names.CLOCK: "lockstep",
+        }
+    )
+    if options.film:
+        from api.film import Film
+
+        company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
+    return Session(Executive(RecordedRobot(robot, recorder), mind, recorder, company), robot, recorder)
+
+
+def _placed(options: RunOptions) -> PlacedScene:
+    from sim.scene import SceneSpec, resolve
+
+    return resolve(SceneSpec.load(options.scene), options.seed)
+
+
+def _perceiver() -> Perceiver:
+    from agent.perception.detector import Detector
+    from agent.perception.perceive import perceive
+
+    return partial(perceive, Detector.from_pretrained())
+
+
+def _facts(options: RunOptions) -> dict[str, object]:
+    """What is known about a run before it begins; they open the record."""
+    from traces import names
+
+    config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()}
+    libraries = (
+        "tandem-robot",
+        "numpy",
+        "torch",
+        "transformers",
+        "pybullet",
+        "pydantic",
+        "opentelemetry-sdk",
+    )
+    config["versions"] = {"python": platform.python_version()} | {name: version(name) for name in libraries}
+    return {
+        names.COMMAND_TEXT: options.instruction[:4000],
+        names.SEED: options.seed,
+        names.SCENE_NAME: options.scene,
+        names.CONFIG: json.dumps(config),
+        names.CODE_VERSION: version("tandem-robot"),
+        names.EMBODIMENT: "panda",
+    }
+
+
+def _write_run_file(options: RunOptions, recorder: Recorder) -> None:
+    """The run's settings as a file, for people who look into the folder."""
+    from traces.storage import storage_error
+
+    path = recorder.folder / RUN_FILE
+    try:
+        path.write_text(json.dumps(_facts(options), indent=1) + "\n")
+    except OSError as cause:
+        raise storage_error(cause, path) from cause
+
+
+def _record_failure(recorder: Recorder, options: RunOptions, error: TandemError) -> None:
+    """Put a command that could not even begin on record."""
+    from agent.outcome import CommandResult, Outcome
+    from traces import names
+
+    with contextlib.suppress(TandemError), recorder.span(names.COMMAND) as span:
+        span.update({names.OUTCOME: Outcome.FAILED.value, names.OUTCOME_CODE: error.code})
+        span.fail(error.code, error.message)
+    result = CommandResult(
+        outcome=Outcome.FAILED,
+        code=error.code,
+        message=error.message,
+        fix=error.fix,
+        instruction=options.instruction[:4000],
+    )
+    with contextlib.suppress(TandemError):
+        recorder.result(result.model_dump(mode="json"))
