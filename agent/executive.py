@@ -128,6 +128,11 @@ class Executive:
         """End the command after the current chunk. Safe from any thread and from a signal handler."""
         self._cancelled.set()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` has been called."""
+        return self._cancelled.is_set()
+
     def run(self, instruction: str) -> CommandResult:
         """Carry out a command in plain words. Always returns; the result names what went wrong."""
         began = time.monotonic()

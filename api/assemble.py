@@ -53,11 +53,18 @@ class RunOptions:
     record: Path | None = None
     film: bool = True
 
+    def settled(self) -> RunOptions:
+        """The same with a folder: one is named after time and instruction where none was given."""
+        return self if self.record is not None else replace(self, record=self._new_folder())
+
     @property
     def folder(self) -> Path:
-        """The run's folder."""
-        if self.record is not None:
-            return self.record
+        """The run's folder. Raises ValueError before it is `settled`."""
+        if self.record is None:
+            raise ValueError("options are not settled yet")
+        return self.record
+
+    def _new_folder(self) -> Path:
         slug = re.sub(r"[^a-z0-9]+", "-", self.instruction[:60].lower()).strip("-")[:32] or "run"
         return RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug}"
 
@@ -85,7 +92,7 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
         TandemError: What is wrong with the options, the weights or the disk. Where a record could be opened,
             the failure stands in it.
     """
-    options = replace(options, record=options.folder)
+    options = options.settled()
     from traces.recorder import Recorder
 
     with contextlib.ExitStack() as stack:

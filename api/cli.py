@@ -1,0 +1,252 @@
+"""The command line: `tandem run | plan | trace | replay`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from api.text import printable
+from traces.errors import TandemError
+
+if TYPE_CHECKING:
+    from agent.outcome import CommandResult
+    from api.assemble import RunOptions, Session
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="One thinks, one acts: tell a robot what to do, watch it, and see why it did what it did.",
+    epilog='Try: tandem run "clear the table"',
+)
+trace_app = typer.Typer(no_args_is_help=True, help="Look at recorded runs: ls, show, verify.")
+app.add_typer(trace_app, name="trace")
+
+Text = Annotated[
+    str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')
+]
+SceneName = Annotated[str, typer.Option("--scene", help="A built-in scene, or a YAML file.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of everything random; same seed, same run.")]
+PlannerSpec = Annotated[
+    str, typer.Option("--planner", metavar="embedded|openai:URL#MODEL", help="Who understands the words.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
+]
+Run = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]
+
+
+@app.command()
+def run(  # noqa: PLR0913
+    text: Text,
+    scene: SceneName = "table",
+    seed: Seed = 0,
+    planner: PlannerSpec = "embedded",
+    policy: Annotated[str, typer.Option(metavar="auto|specialist|generalist", help="Who moves.")] = "auto",
+    no_ask: Annotated[
+        bool, typer.Option("--no-ask", help="Never ask a person; needing one is an outcome.")
+    ] = False,
+    record: Annotated[Path | None, typer.Option(help="Folder of this run; default under runs/.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do it: perceive, plan, act, check, and record everything.
+
+    Exit code 0 only when the command succeeded, 1 for any other outcome, 130 after Ctrl-C.
+
+    Examples: tandem run "clear the table"; tandem run "put the red cup in the sink" --seed 7
+    """
+    from api.assemble import RunOptions
+
+    if policy not in ("auto", "specialist", "generalist"):
+        raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
+    options = RunOptions(text, scene, seed, planner, policy, record).settled()
+    console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
+    with _errors(as_json=as_json, folder=options.folder):
+        result = _run(options, console, ask=not no_ask and sys.stdin.isatty())
+        _show_result(result, options.folder, console, as_json=as_json)
+        if result.outcome != "succeeded":
+            raise typer.Exit(INTERRUPTED if result.code == "CANCELLED" else FAILED)
+
+
+@app.command()
+def plan(
+    text: Text,
+    scene: SceneName = "table",
+    seed: Seed = 0,
+    planner: PlannerSpec = "embedded",
+    as_json: AsJson = False,
+) -> None:
+    """Say what would be done, without moving: perceive the scene and plan on it.
+
+    Example: tandem plan "sort the cubes by colour" --scene cubes
+    """
+    from api.assemble import RunOptions
+
+    console = Console(stderr=as_json, quiet=as_json)
+    with _errors(as_json=as_json):
+        from api.plan import show_plan
+
+        understood = show_plan(RunOptions(text, scene, seed, planner), console, as_json=as_json)
+    if not understood:
+        raise typer.Exit(FAILED)
+
+
+@trace_app.command("ls")
+def trace_ls(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")] = Path("runs"),
+) -> None:
+    """List recorded runs, newest last."""
+    from api.trace import list_table
+
+    with _errors():
+        Console().print(list_table(folder))
+
+
+@trace_app.command("show")
+def trace_show(folder: Run) -> None:
+    """Show a run as a tree: what happened, when, and because of what."""
+    from replay.view import view
+
+    with _errors():
+        view(folder, Console())
+
+
+@trace_app.command("verify")
+def trace_verify(folder: Run) -> None:
+    """Check a run: every record whole, every span ended or known as lost, every blob there and unchanged."""
+    from api.trace import verify_report
+
+    with _errors():
+        ok = verify_report(folder, Console())
+    if not ok:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def replay(
+    folder: Run,
+    level: Annotated[
+        str, typer.Option(metavar="view|physics", help="view: read it; physics: re-simulate and compare.")
+    ] = "view",
+) -> None:
+    """Replay a recorded run.
+
+    Level physics rebuilds the world in a fresh process, applies the recorded chunks again, and compares
+    the hash of the whole physical state after every one of them.
+    """
+    if level not in ("view", "physics"):
+        raise typer.BadParameter(f"{level!r} is not view or physics", param_hint="--level")
+    with _errors():
+        if level == "view":
+            from replay.view import view
+
+            view(folder, Console())
+            return
+        from api.trace import physics_report
+
+        equal = physics_report(folder, Console())
+    if not equal:
+        raise typer.Exit(FAILED)
+
+
+def _run(options: RunOptions, console: Console, *, ask: bool) -> CommandResult:
+    """Run with the terminal watching; the first Ctrl-C cancels, the second stops the arm at once."""
+    from agent.executive import Company
+    from api.assemble import open_session
+    from api.terminal import Terminal, TerminalAsker
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    company = Company(ask=TerminalAsker(console) if ask else None, listener=Terminal(console))
+    with console.status("waking up"):
+        opened = open_session(options, company)
+        session = opened.__enter__()
+    with _closing(opened), _interruptible(session):
+        return session.executive.run(options.instruction)
+
+
+@contextlib.contextmanager
+def _closing(opened: contextlib.AbstractContextManager[Session]) -> Iterator[None]:
+    """Leave an entered context on the way out, whatever the way is."""
+    try:
+        yield
+    finally:
+        opened.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def _interruptible(session: Session) -> Iterator[None]:
+    """Turn Ctrl-C into cancel, then stop."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        if session.executive.cancelled:
+            session.robot.stop("Ctrl-C twice")
+        session.executive.cancel()
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show_result(result: CommandResult, folder: Path, console: Console, *, as_json: bool) -> None:
+    from api.terminal import outcome_panel
+
+    if as_json:
+        sys.stdout.write(json.dumps({**result.model_dump(mode="json"), "trace": str(folder)}) + "\n")
+    else:
+        console.print(outcome_panel(result, folder))
+
+
+@contextlib.contextmanager
+def _errors(*, as_json: bool = False, folder: Path | None = None) -> Iterator[None]:
+    """Show what went wrong, its cause and its fix; never a traceback."""
+    try:
+        yield
+    except TandemError as error:
+        _show_error(error, as_json=as_json)
+        raise typer.Exit(FAILED) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        path = (folder if folder and folder.is_dir() else Path.cwd()) / "crash.txt"
+        with contextlib.suppress(OSError):
+            path.write_text(traceback.format_exc())
+        cause = f"{type(error).__name__}: {error}"
+        told = TandemError("INTERNAL", cause, fix=f"this is a bug: please report it with {path}")
+        _show_error(told, as_json=as_json)
+        raise typer.Exit(FAILED) from error
+
+
+def _show_error(error: TandemError, *, as_json: bool) -> None:
+    facts = {"outcome": "failed", "code": error.code, "message": error.message, "fix": error.fix}
+    if as_json:
+        sys.stdout.write(json.dumps(facts) + "\n")
+        return
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]{error.code}[/]", printable(error.message), markup=True)
+    if error.fix:
+        console.print("fix:", printable(error.fix), markup=False)
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="tandem")
+
+
+if __name__ == "__main__":
+    main()

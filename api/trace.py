@@ -1,0 +1,51 @@
+"""`tandem trace` and `tandem replay --level physics`: what is printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from api.text import printable
+from replay.physics import replay_physics
+from traces.index import list_runs
+from traces.verify import verify
+
+
+def list_table(folder: Path) -> Table:
+    """Runs under a folder, one line each."""
+    table = Table("when", "outcome", "code", "s", "command", "folder", box=None, header_style="dim")
+    for run in list_runs(folder):
+        when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else "?"
+        seconds = f"{run.duration_s:.0f}" if run.duration_s is not None else ""
+        table.add_row(when, run.outcome, run.code, seconds, printable(run.command), str(run.folder))
+    return table
+
+
+def verify_report(folder: Path, console: Console) -> bool:
+    """Check a run and say what was found."""
+    report = verify(folder)
+    for finding in report.findings:
+        console.print(f"  {finding.level.value} {finding.code}: {printable(finding.message)}", markup=False)
+    for name in report.lost:
+        console.print(f"  lost: {printable(name)}", markup=False)
+    state = "whole" if report.ok else "DAMAGED"
+    lost = f"{len(report.lost)} of them lost, " if report.lost else ""
+    console.print(f"{state}: {report.spans} spans, {lost}{report.blobs} blobs", markup=False)
+    return report.ok
+
+
+def physics_report(folder: Path, console: Console) -> bool:
+    """Re-simulate a run, with progress, and say whether every state came out the same."""
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("re-simulating", total=None)
+        report = replay_physics(folder, lambda done, of: progress.update(task, completed=done, total=of))
+    if report.equal:
+        console.print(
+            f"equal: {report.chunks} chunks, {report.sim_s:.1f} s simulated, every state hash the same"
+        )
+    else:
+        console.print(f"different: {report.difference}", markup=False)
+    return report.equal
