@@ -51,7 +51,7 @@ class Body:
         self._plant = plant
         self._kinematics = kinematics
         self._controller = Controller(kinematics, limits, home_rad)
-        self._guard = Guard(limits)
+        self._guard = Guard(kinematics, limits)
         self._clock = clock or (lambda: plant.time_s)
         self._controller.anchor(plant.read().joint_position_rad)
         self._gripper = OPEN

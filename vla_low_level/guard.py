@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_low_level.action import ACTION_DIM, MAX_HORIZON
+from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
 from vla_low_level.motion import Motion, length, stop_time_s
 from vla_low_level.plant import CONTROL_HZ, PlantState
@@ -27,8 +28,10 @@ SLACK = 1.02
 ROUNDING = 1e-9
 # A chunk that begins in contact may push this much harder than when it began.
 REPEAT_SHARE = 1.1
-# A braking path along the joints is not straight: this share of its length is kept free.
-BEND = 0.02
+# Braking evenly takes half of (speed x time), and a little more, because the Jacobian changes on the way.
+STOP_PATH = 0.55
+# Further than this from the box, how the braking path bends does not matter.
+NEAR_M = 0.03
 
 _SEVERITY = {decision: k for k, decision in enumerate(Decision)}
 
@@ -50,7 +53,8 @@ class ChunkHeader:
 class Guard:
     """Judges against `Limits`. Keeps the number of the last chunk, and how hard the arm pushes."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, kinematics: Kinematics, limits: Limits) -> None:
+        self._kinematics = kinematics
         self.limits = limits
         self._contact_hold_n = limits.contact_hold_n
         self._hard_steps = 0
@@ -135,27 +139,22 @@ class Guard:
         change = (after.twist - before.twist) * CONTROL_HZ
         yield "ee_acceleration", length(change[:3]), limits.ee_acceleration_m_s2
         yield "ee_turn_acceleration", length(change[3:]), limits.ee_turn_acceleration_rad_s2
-        half_stop_s = 0.5 * stop_time_s(after, limits)
+        stop_rad = after.joint_rad + after.joint_speed_rad_s * (STOP_PATH * stop_time_s(after, limits))
         margin = limits.joint_margin_rad
-        yield (
-            "joint_position",
-            *_furthest_out(
-                after.joint_rad + after.joint_speed_rad_s * half_stop_s,
-                before.joint_rad,
-                limits.joint_low_rad + margin,
-                limits.joint_high_rad - margin,
-            ),
-        )
-        bend = BEND * half_stop_s * after.speed_m_s
-        yield (
-            "box",
-            *_furthest_out(
-                after.position_m + after.twist[:3] * half_stop_s,
-                before.position_m,
-                limits.box_low_m + bend,
-                limits.box_high_m - bend,
-            ),
-        )
+        low, high = limits.joint_low_rad + margin, limits.joint_high_rad - margin
+        yield "joint_position", *_furthest_out(stop_rad, before.joint_rad, low, high)
+        yield "box", *self._stop_in_box(before, after, stop_rad)
+
+    def _stop_in_box(self, before: Motion, after: Motion, stop_rad: F64) -> tuple[float, float]:
+        """Where the tool would come to rest, on the axis that is furthest out, and the bound there."""
+        low, high = self.limits.box_low_m, self.limits.box_high_m
+        straight = after.position_m + after.jacobian[:3] @ (stop_rad - after.joint_rad)
+        if (straight > low + NEAR_M).all() and (straight < high - NEAR_M).all():
+            return _furthest_out(straight, before.position_m, low, high)
+        rest, _, _ = self._kinematics.forward(stop_rad)
+        # The way there bends: an arc stands out from its chord by a quarter of what it leaves its tangent by.
+        bend = 0.25 * length(rest - straight)
+        return _furthest_out(rest, before.position_m, low + bend, high - bend)
 
     def _rate_fits(self, rate_hz: float) -> bool:
         """Rows must last a whole number of control steps."""
