@@ -1,0 +1,68 @@
+# Every command of the yard. CI calls the same targets.
+PYTHON ?= python3.11
+# Where PyPI's torch brings CUDA along:  make run PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_ARGS ?=
+BIN := .venv/bin
+PINS := constraints.txt pyproject.toml
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar on $(PIP_ARGS) -c constraints.txt
+SAY := "clear the table"
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format docs bench eval test-slow test-vllm clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+run: .venv/run-ready  ## set everything up, then clear a table (SAY="put the red cup in the sink")
+	$(BIN)/tandem run $(SAY)
+
+test: .venv/dev-ready  ## set everything up, then pass the tests
+	$(BIN)/pytest -m "not slow"
+
+check: .venv/dev-ready  ## lint, format, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev-ready  ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/dev-ready  ## check that links resolve and that every command in the docs exists
+	$(BIN)/pytest tests/architecture/test_docs.py
+
+bench: .venv/dev-ready  ## cost of physics, guard, stop and recording
+	$(BIN)/python -m scenarios.bench_body cost
+	$(BIN)/python -m scenarios.bench_body stop
+	$(BIN)/python -m traces.bench
+
+eval: .venv/dev-ready  ## the published figures: success, perception, planner, replay (hours)
+	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000000 --count 100
+	$(BIN)/python -m scenarios.eval_perception --count 500 --seed 2000000
+	$(BIN)/python -m scenarios.eval_planner
+	$(BIN)/python -m scenarios.eval_replay --count 50
+	$(BIN)/python -m scenarios.bench_body guard
+
+test-slow: .venv/dev-ready  ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+test-vllm: .venv/dev-ready  ## plan through a real vLLM server (docs/planners.md says how to get one)
+	$(BIN)/pytest -m slow tests/agent/test_vllm.py
+
+clean:  ## forget the environment
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run-ready: $(PINS) | .venv/bin/python
+	$(INSTALL) "$$(grep -i '^torch==' constraints.txt)"
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/dev-ready: $(PINS) | .venv/bin/python
+	$(INSTALL) "$$(grep -i '^torch==' constraints.txt)"
+	$(INSTALL) -e '.[dev]'
+	@touch $@ .venv/run-ready
