@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from agent.planner.grounder import ground
 from agent.planner.language_model import (
@@ -167,6 +168,8 @@ def _load(folder: Path) -> tuple[Tokenizer, LlamaForCausalLM, str]:
         raise _damaged(folder, str(error)) from error
     if digest != expected:
         raise _damaged(folder, "its files are not the ones in checksum.json")
+    # A person waiting for a robot does not want a progress bar of its weights.
+    transformers_logging.disable_progress_bar()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     if tokenizer.token_to_id(END) is None:
