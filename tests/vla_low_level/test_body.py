@@ -140,6 +140,20 @@ def test_pushing_at_the_edge_never_crosses_it_and_the_way_back_is_open(direction
     assert sum(audit(plant).breaches.values()) == 0
 
 
+@pytest.mark.parametrize("seed", [6, 7, 8])
+def test_turning_while_pushing_at_a_wall_does_not_swing_the_tool_through_it(seed):
+    # With seed 7, judging a braking path by its tangent lets the tool through the wall.
+    rng = np.random.default_rng([seed, 2])
+    start = np.array([-0.3, -1.0, 0.3, -2.6, 0.2, 1.7, 0.6])
+    plant, body = new_body(start)
+    for number in range(60):
+        if number % 10 == 0:
+            push, turn = rng.normal(size=3) - [1.5, 0, 0], rng.normal(size=3)
+            push, turn = push / np.linalg.norm(push), turn / np.linalg.norm(turn)
+        body.execute(rows(*(0.0125 * push), *(0.05 * turn), count=1), header(plant, number))
+    assert sum(audit(plant, start).breaches.values()) == 0
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
