@@ -28,6 +28,8 @@ EMPTY_GRIP = 0.03
 TIGHT_M = -0.006
 RELEASE_ABOVE_M = 0.008
 RELEASE_SLACK_M = 0.024
+# A command above this lets go; below, it holds.
+OPENED = 0.55
 NEAR_M = 0.22
 WALL_STEP_M = 0.02
 
@@ -88,7 +90,7 @@ class Hands:
 
     def feel(self, body: Proprioception, skill: Skill, target: Target) -> None:
         """Take note, after an attempt, of what the fingers say."""
-        closed = body.last_command[6] < 0.5
+        closed = body.last_command[6] < OPENED
         if not closed or body.gripper_opening < EMPTY_GRIP:
             self._grip = None
         elif isinstance(skill, Pick) and isinstance(target, GraspTarget) and self._reached is not None:
@@ -137,7 +139,7 @@ class Hands:
                 break
         else:
             at = np.array([x, y, levels[-1]])
-        opening = min(1.0, width / GRIPPER_STROKE_M)
+        opening = min(1.0, max(OPENED, width / GRIPPER_STROKE_M))
         return ReleaseTarget(at, yaw, max(TRAVEL_HEIGHT_M, float(at[2]) + 0.1), opening)
 
 

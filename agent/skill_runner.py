@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.affordance import EMPTY_GRIP
+from agent.affordance import EMPTY_GRIP, OPENED
 from agent.events import Listener, MonitorRaised, NodeProgress
 from skills.graph import SkillNode
 from skills.router import Route
@@ -213,6 +213,6 @@ class SkillRunner:
 def _grip_lost(observation: Observation) -> Finding | None:
     """The fingers are told to hold, and have closed on nothing."""
     body = observation.proprioception
-    if body.last_command[6] < 0.5 and body.gripper_opening < EMPTY_GRIP:
+    if body.last_command[6] < OPENED and body.gripper_opening < EMPTY_GRIP:
         return Finding("grip_opening", Level.ALARM, body.gripper_opening, EMPTY_GRIP)
     return None
