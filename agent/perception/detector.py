@@ -22,7 +22,7 @@ from vla_low_level.observation import CameraImage
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-# Between the weakest object (0.63) and the strongest ghost (0.46) of the validation seeds.
+# Between the weakest object (0.69) and the strongest ghost (0.44) of the validation seeds.
 OBJECT_THRESHOLD = 0.5
 PLACE_THRESHOLD = 0.3
 # Two centres nearer than this are one thing seen twice: nothing here is smaller.
