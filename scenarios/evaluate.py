@@ -78,8 +78,10 @@ def cleared(truth: SceneTruth) -> str:
     return "; ".join(wrong)
 
 
-def run_episode(instruction: str, scene: str, seed: int) -> Episode:
+def run_episode(instruction: str, scene: str, seed: int, keep: Path | None) -> Episode:
     """Run one seed in this process and score it."""
+    import torch
+
     from api.assemble import RunOptions, run_scored
 
     with tempfile.TemporaryDirectory() as folder:
@@ -128,8 +130,10 @@ def summarise(episodes: Iterable[Episode]) -> dict[str, object]:
     }
 
 
-def evaluate(instruction: str, scene: str, seeds: range, workers: int, console: Console) -> dict[str, object]:
-    """Run all seeds, `workers` at a time, with a progress bar."""
+def evaluate(
+    instruction: str, scene: str, seeds: range, workers: int, keep: Path | None, console: Console
+) -> dict[str, object]:
+    """Run all seeds, `workers` at a time, with a progress bar; runs are recorded under `keep`, if given."""
     episodes: list[Episode] = []
     began = time.monotonic()
     with (
@@ -137,7 +141,7 @@ def evaluate(instruction: str, scene: str, seeds: range, workers: int, console: 
         Progress(console=console) as progress,
     ):
         task = progress.add_task(instruction, total=len(seeds))
-        for future in as_completed([pool.submit(run_episode, instruction, scene, s) for s in seeds]):
+        for future in as_completed([pool.submit(run_episode, instruction, scene, s, keep) for s in seeds]):
             episode = future.result()
             episodes.append(episode)
             progress.advance(task)
@@ -158,11 +162,17 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="keep the recorded runs in this folder")
     parser.add_argument("--out", type=Path, help="also write the figures and every episode to this JSON file")
     args = parser.parse_args()
     console = Console(stderr=True)
     figures = evaluate(
-        args.instruction, args.scene, range(args.first, args.first + args.count), args.workers, console
+        args.instruction,
+        args.scene,
+        range(args.first, args.first + args.count),
+        args.workers,
+        args.keep,
+        console,
     )
     text = json.dumps(figures, indent=1)
     if args.out:
