@@ -84,10 +84,10 @@ def run_episode(instruction: str, scene: str, seed: int, keep: Path | None) -> E
 
     from api.assemble import RunOptions, run_scored
 
-    with tempfile.TemporaryDirectory() as folder:
-        options = RunOptions(
-            instruction=instruction, scene=scene, seed=seed, record=Path(folder) / "run", film=False
-        )
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (keep or Path(temporary)) / f"seed-{seed}"
+        options = RunOptions(instruction=instruction, scene=scene, seed=seed, record=folder, film=False)
         result, truth = run_scored(options)
     wrong = cleared(truth)
     reason = wrong if result.outcome == "succeeded" else f"{result.code}: {result.message}; {wrong}"
