@@ -93,7 +93,8 @@ class SkillRunner:
             carrying: Something is in the hand and must stay there until the fingers are opened.
 
         Raises:
-            TandemError: `POLICY_CRASH` when the policy raises, `BODY_LOST` when the body does not answer.
+            TandemError: `POLICY_CRASH` when the policy raises, `POLICY_NONFINITE` or `POLICY_REJECTED` when
+                the guard refuses its chunk, `BODY_LOST` when the body does not answer.
         """
         route.policy.reset()
         spans: list[SpanRef] = []
@@ -116,6 +117,7 @@ class SkillRunner:
                     self._note(span, finding)
                 spans.append(span.ref)
             self.chunks_executed += 1
+            _check_accepted(report, route)
             if report.latched:
                 return Attempt(Ended.LATCHED, worst(findings), tuple(spans))
             if (serious := worst(findings)).level is Level.ALARM:
@@ -208,6 +210,24 @@ class SkillRunner:
                     names.GUARD_CLAMPS: report.clamps,
                 },
             )
+
+
+def _check_accepted(report: ExecutionReport, route: Route) -> None:
+    """A chunk that the guard refused whole is the policy's fault: nothing more is taken from it.
+
+    Raises:
+        TandemError: `POLICY_NONFINITE` or `POLICY_REJECTED`; the arm holds already.
+    """
+    verdict = report.verdict
+    if verdict.decision is not Decision.HOLD or verdict.step != -1:
+        return
+    code = "POLICY_NONFINITE" if verdict.limit == "finite" else "POLICY_REJECTED"
+    raise TandemError(
+        code,
+        f"the guard refused a chunk of {route.policy.policy_id}: {verdict.limit} is {verdict.value:.4g}, "
+        f"the bound is {verdict.bound:.4g}",
+        fix="use another policy, and report the trace of this run",
+    )
 
 
 def _grip_lost(observation: Observation) -> Finding | None:

@@ -143,9 +143,11 @@ def _assemble(
     *,
     privileged: bool,
 ) -> Session:
+    from agent.planner.instruction import clean_instruction
     from sim.robot import SimRobot
     from traces import names
 
+    clean_instruction(options.instruction)
     placed = _placed(options)
     robot = stack.enter_context(SimRobot.start(placed, privileged=privileged))
     # The body builds its world while the libraries and the models are loaded here.
