@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ JITTER_M = 0.012
 GAP_M = 0.030
 TALL_M = 0.06
 TALL_GAP_M = 0.045
+WALL_GAP_M = 0.015
 TRIES = 150
 LAYOUTS = 60
 
@@ -117,29 +119,42 @@ def builtin_scenes() -> tuple[str, ...]:
 
 def _find(name_or_path: str) -> Path:
     path = SCENES / f"{name_or_path}.yaml" if name_or_path in builtin_scenes() else Path(name_or_path)
-    if not path.is_file():
+    # `os.path.isfile` is False, where `Path.is_file` raises, for a name too long for the file system.
+    if not os.path.isfile(path):
         raise TandemError(
             "SCENE_NOT_FOUND",
-            f"no scene called {name_or_path!r}, and no such file",
+            f"no scene called {name_or_path[:80]!r}, and no such file",
             fix=f"use one of {', '.join(builtin_scenes())}, or the path of a YAML file",
         )
     return path
 
 
 def _parse(path: Path) -> SceneSpec:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise TandemError("SCENE_INVALID", f"{path} is larger than {MAX_FILE_BYTES} bytes")
+    data = _read(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
         return SceneSpec.model_validate({} if data is None else data)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TandemError("SCENE_INVALID", f"{path} is not YAML: {error}", fix="correct the file") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise TandemError(
             "SCENE_INVALID", f"{path}: {where}: {first['msg']}", fix=f"correct {where}"
         ) from error
+
+
+def _read(path: Path) -> object:
+    """The file as plain data. A date that is none and brackets too deep are bad YAML as well."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise TandemError(
+                "SCENE_INVALID", f"{path} is larger than {MAX_FILE_BYTES} bytes", fix="use a scene file"
+            )
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TandemError(
+            "SCENE_INVALID", f"{path} cannot be read: {error.strerror}", fix="check its permissions"
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise TandemError("SCENE_INVALID", f"{path} is not YAML: {error}", fix="correct the file") from error
 
 
 def resolve(spec: SceneSpec, seed: int) -> PlacedScene:
@@ -229,7 +244,10 @@ def _place_object(
             position_m=(x, y, 0.001 if kind.place is None else 0.006),
             yaw_rad=kind.yaw if kind.yaw is not None else float(rng.uniform(-math.pi, math.pi)),
         )
-        if kind.position or all(_apart(candidate, other) for other in placed):
+        if kind.position or (
+            all(_apart(candidate, other) for other in placed)
+            and (kind.place is not None or all(_outside(candidate, fixture) for fixture in places))
+        ):
             return candidate
     return None
 
@@ -255,6 +273,17 @@ def _apart(one: PlacedObject, other: PlacedObject) -> bool:
     tall = max(OBJECTS[one.category].height_m, OBJECTS[other.category].height_m) > TALL_M
     gap = TALL_GAP_M if tall else GAP_M
     return all(math.dist(a[:2], b[:2]) > a[2] + b[2] + gap for a in _discs(one) for b in _discs(other))
+
+
+def _outside(item: PlacedObject, fixture: PlacedPlace) -> bool:
+    """Clear of a fixture's walls; a thing that starts inside one is thrown out by the physics."""
+    size = PLACES[fixture.place]
+    half = [h + size.wall_thickness_m for h in size.half_extent_m]
+    return all(
+        math.hypot(*(max(0.0, abs(disc[k] - fixture.position_m[k]) - half[k]) for k in (0, 1)))
+        > disc[2] + WALL_GAP_M
+        for disc in _discs(item)
+    )
 
 
 def _discs(item: PlacedObject) -> tuple[tuple[float, float, float], ...]:
