@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from agent.spots import Spot, free_spots
 from skills.library import Pick, Put, Skill
 from skills.scene import PlaceRegion, Scene, SceneObject
-from vla_low_level.geometry import FINGERTIP_M, GRIPPER_STROKE_M, HAND_CLEARANCE_M, OBJECTS, PLACES
+from vla_low_level.geometry import FINGERTIP_M, GRIPPER_STROKE_M, OBJECTS, PLACES
 from vla_low_level.nouns import Category
 from vla_low_level.observation import Proprioception
 from vla_low_level.policies.grasps import TRAVEL_HEIGHT_M, Grasp, Obstacle, discs, ranked, room_around
 from vla_low_level.policies.specialist import HOME_YAW_RAD, preferred_yaw
 from vla_low_level.policy import GraspTarget, ReleaseTarget, Target
-from vla_low_level.rotations import nearest_turn
+from vla_low_level.rotations import nearest_turn, wrap
 
 F64 = NDArray[np.float64]
 
@@ -31,6 +31,9 @@ RELEASE_SLACK_M = 0.024
 # A command above this lets go; below, it holds.
 OPENED = 0.55
 NEAR_M = 0.22
+SPOTS = 12
+# Turn of the wrist to either side of home that keeps the last joint off its limits, with room to spare.
+WRIST_REACH_RAD = 1.75
 WALL_STEP_M = 0.02
 
 
@@ -114,33 +117,45 @@ class Hands:
         if region is None or grip is None:
             return None
         others = [o for o in scene.objects if o.id != grip.object]
-        spots = free_spots(region, grip.category, others)
-        ways = [self._way(grip, region, spot, others) for spot in spots[:12]]
+        obstacles = [d for o in others for d in discs(o.category, o.position_m, o.yaw_rad)] + walls(region)
+        ways = _ways(grip, region, free_spots(region, grip.category, others)[:SPOTS], obstacles)
         return ways[min(attempt - 1, len(ways) - 1)] if ways else None
 
-    def _way(
-        self, grip: _Grip, region: PlaceRegion, spot: Spot, others: Sequence[SceneObject]
-    ) -> ReleaseTarget:
-        """Bring the object's centre over the spot, low, but no lower than hand and fingers have room for."""
-        yaw = _release_yaw(grip, region, spot)
-        c, s = math.cos(yaw), math.sin(yaw)
-        x = spot.x_m - (c * grip.offset_m[0] - s * grip.offset_m[1])
-        y = spot.y_m - (s * grip.offset_m[0] + c * grip.offset_m[1])
-        width = OBJECTS[grip.category].grasp_width_m + RELEASE_SLACK_M
-        obstacles = [d for o in others for d in discs(o.category, o.position_m, o.yaw_rad)] + walls(region)
-        low = spot.support_m + grip.below_m + RELEASE_ABOVE_M
-        levels = sorted(
-            {low}
-            | {d.top_m + gap for d in obstacles for gap in (FINGERTIP_M + 0.004, 0.004 - HAND_CLEARANCE_M)}
-        )
-        for z in (level for level in levels if level >= low):
-            at = np.array([x, y, z])
-            if room_around(at, yaw, obstacles, width) > 0.0:
+
+def _ways(
+    grip: _Grip, region: PlaceRegion, spots: Sequence[Spot], obstacles: Sequence[Obstacle]
+) -> list[ReleaseTarget]:
+    """Ways to let go, best first: low ones in the order of their spots, then those that must drop it."""
+    low: list[ReleaseTarget] = []
+    high: list[ReleaseTarget] = []
+    width = OBJECTS[grip.category].grasp_width_m + RELEASE_SLACK_M
+    opening = min(1.0, max(OPENED, width / GRIPPER_STROKE_M))
+    for spot in spots:
+        for yaw in _release_yaws(grip, region, spot):
+            at = _tool_over(spot, grip, yaw)
+            if room_around(at, yaw, obstacles, opening * GRIPPER_STROKE_M) > 0.0:
+                low.append(_release_at(at, yaw, opening))
                 break
         else:
-            at = np.array([x, y, levels[-1]])
-        opening = min(1.0, max(OPENED, width / GRIPPER_STROKE_M))
-        return ReleaseTarget(at, yaw, max(TRAVEL_HEIGHT_M, float(at[2]) + 0.1), opening)
+            yaw = _release_yaws(grip, region, spot)[0]
+            above = max(d.top_m for d in obstacles) + FINGERTIP_M + 0.004
+            at = _tool_over(spot, grip, yaw)
+            at[2] = max(float(at[2]), above)
+            high.append(_release_at(at, yaw, opening))
+    high.sort(key=lambda way: float(way.position_m[2]))
+    return low + high
+
+
+def _release_at(at: F64, yaw: float, opening: float) -> ReleaseTarget:
+    return ReleaseTarget(at, yaw, max(TRAVEL_HEIGHT_M, float(at[2]) + 0.1), opening)
+
+
+def _tool_over(spot: Spot, grip: _Grip, yaw: float) -> F64:
+    """Where the tool has to be for the object's centre to be over the spot, just above what it stands on."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    x = spot.x_m - (c * grip.offset_m[0] - s * grip.offset_m[1])
+    y = spot.y_m - (s * grip.offset_m[0] + c * grip.offset_m[1])
+    return np.array([x, y, spot.support_m + grip.below_m + RELEASE_ABOVE_M])
 
 
 def _grip(target: GraspTarget, item: SceneObject) -> _Grip:
@@ -156,12 +171,14 @@ def _grip(target: GraspTarget, item: SceneObject) -> _Grip:
     )
 
 
-def _release_yaw(grip: _Grip, region: PlaceRegion, spot: Spot) -> float:
-    """Turn with the arm, so that the wrist need not; long things are laid along the fixture."""
+def _release_yaws(grip: _Grip, region: PlaceRegion, spot: Spot) -> list[float]:
+    """Turn with the arm, so that the wrist need not, or a little otherwise; long things lie along the fixture."""
     carried = grip.bearing_turn_rad + math.atan2(spot.y_m, spot.x_m)
-    if grip.category is not Category.SPOON:
-        return carried
-    return nearest_turn(region.long_axis_rad + math.pi / 2, carried, math.pi)
+    if grip.category is Category.SPOON:
+        return [nearest_turn(region.long_axis_rad + math.pi / 2, carried, math.pi)]
+    turns = sorted((k * math.pi / 12 for k in range(-6, 7)), key=abs)
+    wrist = grip.bearing_turn_rad - HOME_YAW_RAD
+    return [carried + turn for turn in turns if abs(wrap(wrist) + turn) <= WRIST_REACH_RAD]
 
 
 def _grasps(item: SceneObject, scene: Scene) -> list[Grasp]:

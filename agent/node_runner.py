@@ -145,7 +145,8 @@ class NodeRunner:
         effects = node.skill.effects()
         with recorder.span(names.EVALUATE, {names.EVALUATION_NAME: str(effects[0])}, links) as span:
             before = self._scene()
-            scene = self._sight.look(self._hands.held)
+            # After a pick that worked the arm is still above the table.
+            scene = self._sight.look(self._hands.held, arm_in_view=self._hands.held is not None)
             unmet = first_unmet(effects, State.of(scene))
             truth, reason = (unmet[1], f"{unmet[0]} is {unmet[1].value}") if unmet else (Truth.TRUE, "seen")
             if (

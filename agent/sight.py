@@ -31,8 +31,10 @@ class Sight:
         self.scene: Scene | None = None
         self.span: SpanRef | None = None
 
-    def look(self, held: str | None) -> Scene:
+    def look(self, held: str | None, *, arm_in_view: bool = False) -> Scene:
         """Perceive the scene as it is now, and remember it.
+
+        With the arm in view, what it hides is still there: only what is seen of known things is learned.
 
         Raises:
             TandemError: `CAMERA_BLIND` or `CAMERA_FROZEN` when the frame cannot be trusted.
@@ -48,8 +50,9 @@ class Sight:
             scene = self._perceiver(observation, self.scene, held)
             span.set(names.PERCEIVED_REF, self._recorder.json(scene.model_dump(mode="json")))
             span.set(names.PERCEIVED_OBJECTS, len(scene.objects))
-            self.scene, self.span = scene, span.ref
-        self._listener(SceneSeen(scene))
+            self.scene = _with_hidden(scene, self.scene) if arm_in_view and self.scene else scene
+            self.span = span.ref
+        self._listener(SceneSeen(self.scene))
         return scene
 
     def _trust(self, finding: Finding) -> None:
@@ -64,3 +67,15 @@ class Sight:
             f"the bound is {finding.threshold:.3g}",
             fix="check that the camera is connected, lit and not covered",
         )
+
+
+def _with_hidden(seen: Scene, before: Scene) -> Scene:
+    """The scene before, with the new poses of those of its objects and fixtures that are seen."""
+    now = {item.id: item for item in seen.objects}
+    places = {region.place: region for region in seen.places}
+    return seen.model_copy(
+        update={
+            "objects": tuple(now.get(item.id, item) for item in before.objects),
+            "places": tuple(places.get(region.place, region) for region in before.places),
+        }
+    )

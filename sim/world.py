@@ -30,6 +30,8 @@ F64 = NDArray[np.float64]
 
 SETTLE_STEPS = 120
 HAND_LINK = 8
+# Above any speed that the limits allow.
+MAX_FEED_RAD_S = 1.5
 # The wrist camera sits beside the hand and looks where the fingers point; tool axes, m.
 WRIST_MOUNT = cameras.look_at((0.07, 0.0, 0.0), (0.0, 0.0, 0.12), up=(-1, 0, 0))
 
@@ -84,6 +86,9 @@ class World:
     def command(self, joint_target_rad: F64, gripper_target: float) -> None:
         """Overwrite every motor target, with the target's own velocity as feed-forward."""
         velocity = (joint_target_rad - self._target) * CONTROL_HZ
+        if np.abs(velocity).max() > MAX_FEED_RAD_S:
+            # A jump, as when a stop overwrites the targets with the measured pose, is no motion to follow.
+            velocity = np.zeros_like(velocity)
         self._target = joint_target_rad.copy()
         p.setJointMotorControlArray(
             self.arm,
