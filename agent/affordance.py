@@ -172,7 +172,7 @@ def _grip(target: GraspTarget, item: SceneObject) -> _Grip:
 
 
 def _release_yaws(grip: _Grip, region: PlaceRegion, spot: Spot) -> list[float]:
-    """Turn with the arm, so that the wrist need not, or a little otherwise; long things lie along the fixture."""
+    """Turn with the arm, so that the wrist need not, or near that; long things lie along the fixture."""
     carried = grip.bearing_turn_rad + math.atan2(spot.y_m, spot.x_m)
     if grip.category is Category.SPOON:
         return [nearest_turn(region.long_axis_rad + math.pi / 2, carried, math.pi)]

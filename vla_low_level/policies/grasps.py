@@ -112,7 +112,8 @@ def room_around(
     """Smallest distance from the hand, and from its open fingers, to any obstacle that is tall enough, m."""
     room = math.inf
     c, s = math.cos(yaw_rad), math.sin(yaw_rad)
-    finger = opening_m / 2 + FINGER_THICKNESS_M / 2
+    # The fingers pass over everything between closed and open.
+    reach = opening_m / 2 + FINGER_THICKNESS_M
     for item in obstacles:
         dx, dy = item.x_m - float(position_m[0]), item.y_m - float(position_m[1])
         along, across = c * dx + s * dy, -s * dx + c * dy
@@ -120,9 +121,7 @@ def room_around(
             gap = _to_rectangle(along, across, HAND_HALF_LENGTH_M, HAND_HALF_WIDTH_M)
             room = min(room, gap - item.radius_m)
         if item.top_m > float(position_m[2]) - FINGERTIP_M - MARGIN_M:
-            for side in (-finger, finger):
-                gap = _to_rectangle(along - side, across, FINGER_THICKNESS_M / 2, FINGER_HALF_WIDTH_M)
-                room = min(room, gap - item.radius_m)
+            room = min(room, _to_rectangle(along, across, reach, FINGER_HALF_WIDTH_M) - item.radius_m)
     return room
 
 

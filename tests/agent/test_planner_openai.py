@@ -1,0 +1,178 @@
+"""The endpoint is a real HTTP server in this process; only what it says is made up."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from agent.planner.logical_form import LogicalForm
+from agent.planner.openai import OpenAIPlanner
+from agent.planner.protocol import Plan
+from skills.scene import PlaceRegion, Scene, SceneObject
+from traces.errors import TandemError
+from vla_low_level.nouns import Category, Colour, Place
+
+GOAL = {"intent": "put", "kind": "cup", "hue": "red", "quantity": "one", "where": "sink", "why": "none"}
+GOOD = LogicalForm.model_validate({"goals": [GOAL]}, strict=False).text()
+SCENE = Scene(
+    objects=(SceneObject(id="red_cup_1", category=Category.CUP, colour=Colour.RED, position_m=(0.4, 0, 0)),),
+    places=(PlaceRegion(place=Place.SINK, centre_m=(0.4, -0.4, 0), half_extent_m=(0.1, 0.1)),),
+)
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Endpoint:
+    """Gives the next of its answers to each request, the last one for ever."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.requests: list[dict] = []
+        self.headers: list[dict] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append(json.loads(body))
+                outer.headers.append(dict(self.headers))
+                answers[min(len(outer.requests), len(answers)) - 1](self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Endpoint]]:
+    made: list[Endpoint] = []
+
+    def start(*answers: Answer) -> Endpoint:
+        made.append(Endpoint(*answers))
+        return made[-1]
+
+    yield start
+    for endpoint in made:
+        endpoint.server.shutdown()
+        endpoint.server.server_close()
+
+
+def raw(status: int, body: bytes, **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def says(content: str, finish: str = "stop") -> Answer:
+    return raw(
+        200, json.dumps({"choices": [{"message": {"content": content}, "finish_reason": finish}]}).encode()
+    )
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    try:
+        for _ in range(400):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.02)
+    except OSError:
+        pass
+
+
+def plan(endpoint: Endpoint, deadline_s: float = 10.0) -> object:
+    return OpenAIPlanner(endpoint.url, "m", deadline_s=deadline_s).plan(
+        "put the red cup in the sink", SCENE, ()
+    )
+
+
+def test_a_good_reply_becomes_a_plan_and_the_request_is_what_servers_expect(serve, monkeypatch) -> None:
+    monkeypatch.setenv("TANDEM_API_KEY", "secret")
+    endpoint = serve(says(GOOD))
+    result = plan(endpoint)
+    assert isinstance(result, Plan)
+    assert [n.id for n in result.graph.nodes] == ["pick_red_cup_1", "place_red_cup_1"]
+    sent = endpoint.requests[0]
+    assert sent["response_format"]["type"] == "json_schema"
+    assert sent["messages"][-1] == {"role": "user", "content": "put the red cup in the sink"}
+    assert endpoint.headers[0]["Authorization"] == "Bearer secret"
+    assert "secret" not in repr(result.chats)
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "requests"),
+    [
+        ([raw(401, b"{}")], "LLM_AUTH", 1),
+        ([raw(500, b"oops")], "LLM_UNAVAILABLE", 3),
+        ([raw(429, b"busy")], "LLM_UNAVAILABLE", 3),
+        ([raw(404, b"no such model")], "LLM_BAD_RESPONSE", 1),
+        ([raw(302, b"", Location="http://127.0.0.1:1/")], "LLM_BAD_RESPONSE", 1),
+        ([raw(200, b"<html>")], "LLM_BAD_RESPONSE", 1),
+        ([raw(200, b'{"choices": []}')], "LLM_BAD_RESPONSE", 1),
+        ([raw(200, b"[" * 5000)], "LLM_BAD_RESPONSE", 1),
+        ([raw(200, b" " * 200_000)], "LLM_BAD_RESPONSE", 1),
+        ([says(GOOD[:40], "length")], "LLM_BAD_RESPONSE", 1),
+        ([says(GOOD, "abort")], "LLM_BAD_RESPONSE", 1),
+        ([says(GOOD[:40])], "PLAN_INVALID", 2),
+        ([says('{"goals":[{"intent":"explode"}]}')], "PLAN_INVALID", 2),
+        ([says('{"goals":[]}')], "PLAN_INVALID", 2),
+    ],
+)
+def test_whatever_else_it_says_is_named(serve, answers: list[Answer], code: str, requests: int) -> None:
+    endpoint = serve(*answers)
+    with pytest.raises(TandemError) as caught:
+        plan(endpoint)
+    assert caught.value.code == code
+    assert caught.value.fix
+    assert len(endpoint.requests) == requests
+
+
+def test_a_server_that_recovers_is_asked_again(serve) -> None:
+    assert isinstance(plan(serve(raw(503, b"warming up"), says(GOOD))), Plan)
+
+
+def test_an_invalid_plan_may_be_repaired_once_with_the_reason(serve) -> None:
+    endpoint = serve(says('{"goals":[]}'), says(GOOD))
+    assert isinstance(plan(endpoint), Plan)
+    assert "goals" in endpoint.requests[1]["messages"][-1]["content"]
+
+
+def test_dripping_meets_the_deadline(serve) -> None:
+    began = time.monotonic()
+    with pytest.raises(TandemError) as caught:
+        plan(serve(drip), deadline_s=0.6)
+    assert caught.value.code == "LLM_TIMEOUT"
+    assert time.monotonic() - began < 5.0
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with pytest.raises(TandemError) as caught:
+        OpenAIPlanner("http://127.0.0.1:9/v1", "m", deadline_s=3.0).plan("clear the table", SCENE, ())
+    assert caught.value.code == "LLM_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x/v1", "not a url", "http://", "http://x\x00/v1"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(TandemError) as caught:
+        OpenAIPlanner(url, "m")
+    assert caught.value.code == "PLANNER_UNKNOWN"
+
+
+def test_scene_text_travels_as_quoted_data(serve) -> None:
+    endpoint = serve(says(GOOD))
+    plan(endpoint)
+    told = endpoint.requests[0]["messages"][1]["content"]
+    assert json.loads(told.removeprefix("Scene (data): "))["objects"] == [{"is": "red cup", "in": "table"}]
