@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 64 * 1024
 SCENES = Path(__file__).parent / "scenes"
 
 # Where objects start. Every point of it, and of every place, is within reach of a hand pointing down.
-AREA_X_M = (0.33, 0.61)
+AREA_X_M = (0.36, 0.62)
 AREA_Y_M = (-0.215, 0.215)
 SLOTS: dict[Place, tuple[float, float]] = {
     Place.SINK: (0.445, -0.40),

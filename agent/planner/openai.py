@@ -164,7 +164,7 @@ class _Until(stop_base):
 def _read(response: httpx.Response, ends: float) -> bytes:
     """The decoded body. A server that drips bytes meets the deadline; one that floods meets the cap."""
     data = bytearray()
-    for piece in response.iter_bytes(4096):
+    for piece in response.iter_bytes():
         data += piece
         if len(data) > MAX_BYTES:
             raise _bad(f"the reply is longer than {MAX_BYTES} bytes", "check what serves this address")
@@ -195,7 +195,7 @@ def _reply_of(body: bytes) -> tuple[str, str]:
     try:
         choice = json.loads(body)["choices"][0]
         content, finish = choice["message"]["content"], choice["finish_reason"]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise _bad(
             f"the reply is no chat completion ({error!r})", "check what serves this address"
         ) from error
