@@ -27,7 +27,7 @@ from traces.errors import TandemError
 DEADLINE_S = 30.0
 CONNECT_S = 5.0
 MAX_BYTES = 64 * 1024
-MAX_TOKENS = 512
+MAX_TOKENS = 400
 TRIES = 3
 
 

@@ -48,12 +48,18 @@ def url() -> Iterator[str]:
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_CPU_OMP_THREADS_BIND": "0",
     }
-    command = [
-        PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", str(FOLDER), "--served-model-name", "planner",
-        "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "512", "--enforce-eager",
-        "--structured-outputs-config.backend", "guidance",
-        "--structured-outputs-config.disable_any_whitespace", "true",
-    ]  # fmt: skip
+    options = {
+        "--model": str(FOLDER),
+        "--served-model-name": "planner",
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--dtype": "float32",
+        "--max-model-len": "512",
+        "--structured-outputs-config.backend": "guidance",
+        "--structured-outputs-config.disable_any_whitespace": "true",
+    }
+    flags = [word for pair in options.items() for word in pair]
+    command = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager", *flags]
     server = subprocess.Popen(command, env=os.environ | settings, start_new_session=True)
     try:
         for _ in range(500):

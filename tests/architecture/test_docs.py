@@ -13,9 +13,10 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
 def commands(page: Path) -> list[str]:
-    blocks = re.findall(r"```(?:bash|sh|console)?\n(.*?)```", page.read_text(), re.S)
+    text = page.read_text().replace("\\\n", " ")
+    blocks = re.findall(r"```(?:bash|sh|console)?\n(.*?)```", text, re.S)
     lines = [line.split("#")[0].strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    inline = re.findall(r"`((?:make|tandem|python -m) [^`]+)`", page.read_text())
+    inline = re.findall(r"`((?:make|tandem|python -m) [^`]+)`", text)
     return [line for line in [*lines, *inline] if re.match(r"(\.venv/bin/)?(make|tandem|python) ", line)]
 
 
