@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ class Hands:
             return None
         chosen = able[(attempt - 1) * 3 % len(able)].target
         yaw = preferred_yaw(chosen.yaw_rad, chosen.position_m, HOME_YAW_RAD)
-        target = GraspTarget(chosen.position_m, yaw, chosen.height_m)
+        target = replace(chosen, yaw_rad=yaw)
         self._reached = (target, item)
         return target
 

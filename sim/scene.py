@@ -19,22 +19,22 @@ MAX_FILE_BYTES = 64 * 1024
 SCENES = Path(__file__).parent / "scenes"
 
 # Where objects start. Every point of it, and of every place, is within reach of a hand pointing down.
-AREA_X_M = (0.36, 0.62)
+AREA_X_M = (0.36, 0.61)
 AREA_Y_M = (-0.215, 0.215)
 SLOTS: dict[Place, tuple[float, float]] = {
     Place.SINK: (0.445, -0.40),
     Place.TRAY: (0.205, -0.42),
     Place.DISH_RACK: (0.455, 0.385),
     Place.BIN: (0.180, 0.420),
-    Place.UTENSIL_HOLDER: (0.695, 0.0),
+    Place.UTENSIL_HOLDER: (0.712, 0.0),
 }
 JITTER_M = 0.012
 GAP_M = 0.030
 TALL_M = 0.06
 TALL_GAP_M = 0.045
-WALL_GAP_M = 0.015
+WALL_GAP_M = 0.035
 TRIES = 150
-LAYOUTS = 60
+LAYOUTS = 400
 
 Coordinate = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
 Yaw = Annotated[float, Field(ge=-7.0, le=7.0, allow_inf_nan=False)]

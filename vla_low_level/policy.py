@@ -21,11 +21,13 @@ class GraspTarget:
         position_m: float64 [3], where the fingertips meet, world.
         yaw_rad: Angle of the finger-opening axis about world z; equal modulo pi.
         height_m: Height above the table that is safe to travel at, tool centre point.
+        opening: How far open the fingers come down, 0..1.
     """
 
     position_m: NDArray[np.float64]
     yaw_rad: float
     height_m: float
+    opening: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

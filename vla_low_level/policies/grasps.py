@@ -31,6 +31,9 @@ F64 = NDArray[np.float64]
 
 TRAVEL_HEIGHT_M = 0.30
 ROUND_YAWS = 24
+# Wider than the object by this much when coming down: for a few millimetres of error, not for neighbours.
+GRASP_SLACK_M = 0.034
+LEAST_OPENING = 0.65
 # Heights nearer than this count as touching.
 MARGIN_M = 0.003
 # Room beyond this is as good as any.
@@ -77,12 +80,16 @@ def candidates(category: Category, position_m: Sequence[float], yaw_rad: float |
     size = OBJECTS[category]
     base = np.asarray(position_m, dtype=np.float64)
     centre = base + np.array([0.0, 0.0, size.grasp_height_m])
+    opening = min(1.0, max(LEAST_OPENING, (size.grasp_width_m + GRASP_SLACK_M) / GRIPPER_STROKE_M))
     if category is Category.PLATE:
         # Over the rim: finger axis along the radius, one finger inside.
         spokes = [2 * math.pi * k / ROUND_YAWS for k in range(ROUND_YAWS)]
         return [
             GraspTarget(
-                centre + PLATE_RIM_RADIUS_M * np.array([math.cos(a), math.sin(a), 0.0]), a, TRAVEL_HEIGHT_M
+                centre + PLATE_RIM_RADIUS_M * np.array([math.cos(a), math.sin(a), 0.0]),
+                a,
+                TRAVEL_HEIGHT_M,
+                opening,
             )
             for a in spokes
         ]
@@ -92,7 +99,7 @@ def candidates(category: Category, position_m: Sequence[float], yaw_rad: float |
         yaws = [yaw_rad + math.pi / 2]
     else:
         yaws = [yaw_rad, yaw_rad + math.pi / 2]
-    return [GraspTarget(centre, yaw, TRAVEL_HEIGHT_M) for yaw in yaws]
+    return [GraspTarget(centre, yaw, TRAVEL_HEIGHT_M, opening) for yaw in yaws]
 
 
 def ranked(
@@ -100,7 +107,10 @@ def ranked(
 ) -> list[Grasp]:
     """All grasps, the one with the most room first; among roomy ones, the one that turns the wrist least."""
     found = [
-        Grasp(target, room_around(target.position_m, target.yaw_rad, obstacles))
+        Grasp(
+            target,
+            room_around(target.position_m, target.yaw_rad, obstacles, target.opening * GRIPPER_STROKE_M),
+        )
         for target in candidates(category, position_m, yaw_rad)
     ]
     return sorted(found, key=lambda g: (-min(g.room_m, ENOUGH_M), _twist(g.target)))
@@ -126,8 +136,9 @@ def room_around(
 
 
 def _to_rectangle(x: float, y: float, half_x: float, half_y: float) -> float:
-    """Distance from a point to an axis-aligned rectangle around the origin; 0 inside."""
-    return math.hypot(max(0.0, abs(x) - half_x), max(0.0, abs(y) - half_y))
+    """Distance from a point to an axis-aligned rectangle around the origin; inside, how deep, negative."""
+    out_x, out_y = abs(x) - half_x, abs(y) - half_y
+    return math.hypot(max(0.0, out_x), max(0.0, out_y)) + min(0.0, max(out_x, out_y))
 
 
 def _twist(target: GraspTarget) -> float:

@@ -143,9 +143,9 @@ def _waypoints(here: F64, yaw: float, gripper: float, target: Target) -> list[Wa
     down = np.asarray(target.position_m, dtype=np.float64)
     if isinstance(target, GraspTarget):
         return [
-            Waypoint(up, yaw, 1.0),
-            Waypoint(over, end_yaw, 1.0),
-            Waypoint(down, end_yaw, 1.0, dwell_rows=2),
+            Waypoint(up, yaw, target.opening),
+            Waypoint(over, end_yaw, target.opening),
+            Waypoint(down, end_yaw, target.opening, dwell_rows=2),
             Waypoint(down, end_yaw, 0.0, dwell_rows=CLOSE_ROWS),
             Waypoint(over, end_yaw, 0.0),
         ]
