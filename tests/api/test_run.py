@@ -24,7 +24,8 @@ def test_a_run_leaves_a_whole_folder(recorded: Path, tandem) -> None:
     names = {path.name for path in recorded.iterdir()}
     assert {"trace.wal", "blobs", "run.json", "result.json", "run.mp4", "contact_sheet.png"} <= names
     assert json.loads((recorded / "result.json").read_text())["outcome"] == "succeeded"
-    assert Image.open(recorded / "contact_sheet.png").size[0] > 300
+    with Image.open(recorded / "contact_sheet.png") as sheet:
+        assert sheet.size[0] > 300
     verified = tandem("trace", "verify", recorded)
     assert verified.returncode == 0, verified.stdout
     assert "whole" in verified.stdout
