@@ -31,8 +31,10 @@ WALL_STEP_M = 0.02
 CLIMB_STEP_M = 0.01
 CLIMB_STEPS = 16
 ENOUGH_M = 0.012
-# The discs along a spoon are wider than its handle: two spoons may lie closer than their discs say.
-SPOON_OVERLAP_M = 0.020
+# The discs along a spoon are wider than its handle, a cube's reaches its corners: both may lie closer.
+OVERLAP_M = {Category.SPOON: 0.020, Category.CUBE: 0.008}
+# Of the hand against the arm's bearing, home yaw left out; the last joint's limit is 2.0 on one side.
+WRIST_TURN_RAD = 1.8
 # Room may be this negative: obstacles are drawn a little too large.
 TIGHT_M = -0.004
 
@@ -89,9 +91,15 @@ def _lowest_way(
 
 
 def _release_yaw(held: Held, fixture: PlacedPlace, spot: tuple[float, float]) -> float:
-    """Turn with the arm, so that the wrist need not; a spoon is laid along the fixture."""
+    """Turn with the arm, but stay off the wrist's limits; lay a spoon along the fixture.
+
+    The hand may turn before the arm swings, so the wrist must bear the yaw at both ends of the way.
+    """
     at = held.grasp.position_m
-    carried = held.grasp.yaw_rad + math.atan2(spot[1], spot[0]) - math.atan2(float(at[1]), float(at[0]))
+    start, end = math.atan2(float(at[1]), float(at[0])), math.atan2(spot[1], spot[0])
+    low = HOME_YAW_RAD + max(start, end) - WRIST_TURN_RAD
+    high = HOME_YAW_RAD + min(start, end) + WRIST_TURN_RAD
+    carried = min(high, max(low, held.grasp.yaw_rad + end - start))
     if held.item.category is not Category.SPOON:
         return carried
     across = _long_axis_rad(fixture) + math.pi / 2
@@ -107,7 +115,7 @@ def _free_spots(
     category: Category, fixture: PlacedPlace, others: Sequence[TrueObject]
 ) -> list[tuple[float, float]]:
     """Spots inside the walls that touch nothing: roomy ones first, then those far from the middle."""
-    least = -SPOON_OVERLAP_M if category is Category.SPOON else 0.0
+    least = -OVERLAP_M.get(category, 0.0)
     size, axis = OBJECTS[category], _long_axis_rad(fixture)
     margin = TALL_MARGIN_M if size.height_m > TALL_M else LOW_MARGIN_M
     reach = [size.footprint_radius_m] * 2
