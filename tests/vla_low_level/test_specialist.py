@@ -101,6 +101,14 @@ def test_a_retreat_keeps_the_fingers_as_they_are() -> None:
     np.testing.assert_allclose(hand.position, [0.3, 0.0, 0.4], atol=5e-3)
 
 
+def test_a_retreat_does_not_wind_the_wrist_up() -> None:
+    hand = FreeHand()
+    hand.position = np.array([0.2, -0.4, 0.1])
+    wrist = yaw_of(hand.rotation) - math.atan2(hand.position[1], hand.position[0])
+    run(hand, Instruction("retreat", RetreatTarget(0.4)))
+    assert abs(wrap(yaw_of(hand.rotation) - math.atan2(hand.position[1], hand.position[0]) - wrist)) < 0.02
+
+
 def test_a_specialist_without_a_perceived_target_says_so() -> None:
     with pytest.raises(ValueError, match="pick up the red cup"):
         SpecialistPolicy().act(FreeHand().observe(), Instruction("pick up the red cup"))

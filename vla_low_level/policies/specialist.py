@@ -136,7 +136,9 @@ def _waypoints(here: F64, yaw: float, gripper: float, target: Target) -> list[Wa
     if isinstance(target, RetreatTarget):
         above = np.array([here[0], here[1], max(float(here[2]), target.height_m)])
         away = np.array([*RETREAT_XY_M, target.height_m])
-        return [Waypoint(above, yaw, gripper), Waypoint(away, yaw, gripper)]
+        # Turned with the arm, so that the wrist stays as it is; held still in the world it might wind up.
+        turned = yaw + math.atan2(away[1], away[0]) - math.atan2(float(here[1]), float(here[0]))
+        return [Waypoint(above, yaw, gripper), Waypoint(away, turned, gripper)]
     end_yaw = _end_yaw(here, yaw, target)
     up = np.array([here[0], here[1], max(float(here[2]), target.height_m)])
     over = np.array([target.position_m[0], target.position_m[1], target.height_m])
