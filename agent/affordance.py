@@ -27,6 +27,7 @@ EMPTY_GRIP = 0.03
 # Perception is a few millimetres off, so a little overlap on paper is none on the table.
 TIGHT_M = -0.006
 RELEASE_ABOVE_M = 0.008
+OVER_WALL_M = 0.004
 RELEASE_SLACK_M = 0.024
 # A command above this lets go; below, it holds.
 OPENED = 0.55
@@ -132,14 +133,14 @@ def _ways(
     opening = min(1.0, max(OPENED, width / GRIPPER_STROKE_M))
     for spot in spots:
         for yaw in _release_yaws(grip, region, spot):
-            at = _tool_over(spot, grip, yaw)
+            at = _tool_over(spot, grip, yaw, PLACES[region.place].wall_height_m)
             if room_around(at, yaw, obstacles, opening * GRIPPER_STROKE_M) > 0.0:
                 low.append(_release_at(at, yaw, opening))
                 break
         else:
             yaw = _release_yaws(grip, region, spot)[0]
-            above = max(d.top_m for d in obstacles) + FINGERTIP_M + 0.004
-            at = _tool_over(spot, grip, yaw)
+            above = max(d.top_m for d in obstacles) + FINGERTIP_M + OVER_WALL_M
+            at = _tool_over(spot, grip, yaw, PLACES[region.place].wall_height_m)
             at[2] = max(float(at[2]), above)
             high.append(_release_at(at, yaw, opening))
     high.sort(key=lambda way: float(way.position_m[2]))
@@ -150,12 +151,16 @@ def _release_at(at: F64, yaw: float, opening: float) -> ReleaseTarget:
     return ReleaseTarget(at, yaw, max(TRAVEL_HEIGHT_M, float(at[2]) + 0.1), opening)
 
 
-def _tool_over(spot: Spot, grip: _Grip, yaw: float) -> F64:
+def _tool_over(spot: Spot, grip: _Grip, yaw: float, wall_top_m: float) -> F64:
     """Where the tool has to be for the object's centre to be over the spot, just above what it stands on."""
     c, s = math.cos(yaw), math.sin(yaw)
     x = spot.x_m - (c * grip.offset_m[0] - s * grip.offset_m[1])
     y = spot.y_m - (s * grip.offset_m[0] + c * grip.offset_m[1])
-    return np.array([x, y, spot.support_m + grip.below_m + RELEASE_ABOVE_M])
+    z = spot.support_m + grip.below_m + RELEASE_ABOVE_M
+    if OBJECTS[grip.category].height_m < wall_top_m:
+        # Lower than the walls: let it fall the last centimetres, rather than bring the fingers between them.
+        z = max(z, wall_top_m + FINGERTIP_M + OVER_WALL_M)
+    return np.array([x, y, z])
 
 
 def _grip(target: GraspTarget, item: SceneObject) -> _Grip:
