@@ -9,14 +9,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from api.text import printable
-from replay.physics import replay_physics
 from traces.index import list_runs
 from traces.verify import verify
 
 
 def list_table(folder: Path) -> Table:
     """Runs under a folder, one line each."""
-    table = Table("when", "outcome", "code", "s", "command", "folder", box=None, header_style="dim")
+    table = Table("when", "outcome", "code", "s", "command", box=None, header_style="dim")
+    table.add_column("folder", overflow="fold")
     for run in list_runs(folder):
         when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else "?"
         seconds = f"{run.duration_s:.0f}" if run.duration_s is not None else ""
@@ -39,6 +39,9 @@ def verify_report(folder: Path, console: Console) -> bool:
 
 def physics_report(folder: Path, console: Console) -> bool:
     """Re-simulate a run, with progress, and say whether every state came out the same."""
+    # Not needed by the other commands, and it brings the simulator along.
+    from replay.physics import replay_physics
+
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("re-simulating", total=None)
         report = replay_physics(folder, lambda done, of: progress.update(task, completed=done, total=of))
