@@ -5,7 +5,7 @@ PIP_ARGS ?=
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar on $(PIP_ARGS) -c constraints.txt
-SAY := "clear the table"
+SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 run: .venv/run-ready  ## set everything up, then clear a table (SAY="put the red cup in the sink")
-	$(BIN)/tandem run $(SAY)
+	$(BIN)/tandem run "$(SAY)"
 
 test: .venv/dev-ready  ## set everything up, then pass the tests
 	$(BIN)/pytest -m "not slow"

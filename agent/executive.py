@@ -271,6 +271,8 @@ class Executive:
         """Ask a person; the answer goes into the history that the planner reads."""
         answer = self._ask_person(question.text, question.options, course)
         if answer is None:
+            if self._cancelled.is_set():
+                return _cancelled()
             return _Ending(Outcome.NEEDS_HELP, question.code, question.text, _options_fix(question.options))
         course.history.append(Answer(question, answer))
         course.trigger = "human"
@@ -357,6 +359,8 @@ class Executive:
             course.fruitless = 0
             course.trigger = "human"
             return None
+        if self._cancelled.is_set():
+            return _cancelled()
         return _Ending(
             Outcome.NEEDS_HELP, "NO_PROGRESS", f"not getting further: {why}", "help the robot, then repeat"
         )

@@ -100,8 +100,8 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
         _write_run_file(options, recorder)
         try:
             session = _assemble(options, company, recorder, stack, privileged=privileged)
-        except TandemError as error:
-            _record_failure(recorder, options, error)
+        except (TandemError, KeyboardInterrupt) as error:
+            _record_failure(recorder, never_begun(options, error))
             raise
         yield session
 
@@ -226,20 +226,33 @@ def _write_run_file(options: RunOptions, recorder: Recorder) -> None:
         raise storage_error(cause, path) from cause
 
 
-def _record_failure(recorder: Recorder, options: RunOptions, error: TandemError) -> None:
-    """Put a command that could not even begin on record."""
+def never_begun(options: RunOptions, error: TandemError | KeyboardInterrupt) -> CommandResult:
+    """What a command came to that ended before anything could move."""
+    from agent.executive import BAD_INPUT
     from agent.outcome import CommandResult, Outcome
-    from traces import names
 
-    with contextlib.suppress(TandemError), recorder.span(names.COMMAND) as span:
-        span.update({names.OUTCOME: Outcome.FAILED.value, names.OUTCOME_CODE: error.code})
-        span.fail(error.code, error.message)
-    result = CommandResult(
-        outcome=Outcome.FAILED,
+    instruction = options.instruction[:4000]
+    if isinstance(error, KeyboardInterrupt):
+        message = "cancelled before anything moved"
+        return CommandResult(
+            outcome=Outcome.CANCELLED, code="CANCELLED", message=message, instruction=instruction
+        )
+    return CommandResult(
+        outcome=Outcome.REFUSED if error.code in BAD_INPUT else Outcome.FAILED,
         code=error.code,
         message=error.message,
         fix=error.fix,
-        instruction=options.instruction[:4000],
+        instruction=instruction,
     )
+
+
+def _record_failure(recorder: Recorder, result: CommandResult) -> None:
+    """Put a command that could not even begin on record."""
+    from traces import names
+
+    with contextlib.suppress(TandemError), recorder.span(names.COMMAND) as span:
+        span.update({names.OUTCOME: result.outcome.value, names.OUTCOME_CODE: result.code})
+        if result.outcome == "failed":
+            span.fail(result.code, result.message)
     with contextlib.suppress(TandemError):
         recorder.result(result.model_dump(mode="json"))

@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from api.text import printable
 from traces.errors import TandemError
 
 if TYPE_CHECKING:
     from agent.outcome import CommandResult
-    from api.assemble import RunOptions, Session
+    from api.assemble import RunOptions
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -34,7 +34,7 @@ app = typer.Typer(
 trace_app = typer.Typer(no_args_is_help=True, help="Look at recorded runs: ls, show, verify.")
 app.add_typer(trace_app, name="trace")
 
-Text = Annotated[
+Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')
 ]
 SceneName = Annotated[str, typer.Option("--scene", help="A built-in scene, or a YAML file.")]
@@ -50,7 +50,7 @@ Run = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]
 
 @app.command()
 def run(  # noqa: PLR0913
-    text: Text,
+    text: Words,
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
@@ -73,16 +73,16 @@ def run(  # noqa: PLR0913
         raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
     options = RunOptions(text, scene, seed, planner, policy, record).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
-    with _errors(as_json=as_json, folder=options.folder):
-        result = _run(options, console, ask=not no_ask and sys.stdin.isatty())
+    with _errors(as_json=as_json, options=options):
+        result, interrupted = _run(options, console, ask=not no_ask and sys.stdin.isatty())
         _show_result(result, options.folder, console, as_json=as_json)
         if result.outcome != "succeeded":
-            raise typer.Exit(INTERRUPTED if result.code == "CANCELLED" else FAILED)
+            raise typer.Exit(INTERRUPTED if interrupted else FAILED)
 
 
 @app.command()
 def plan(
-    text: Text,
+    text: Words,
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
@@ -161,44 +161,22 @@ def replay(
         raise typer.Exit(FAILED)
 
 
-def _run(options: RunOptions, console: Console, *, ask: bool) -> CommandResult:
-    """Run with the terminal watching; the first Ctrl-C cancels, the second stops the arm at once."""
-    from agent.executive import Company
-    from api.assemble import open_session
-    from api.terminal import Terminal, TerminalAsker
+def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandResult, bool]:
+    """Run with the terminal watching; the result, and whether Ctrl-C was pressed."""
+    from api.interrupt import Interrupt
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    company = Company(ask=TerminalAsker(console) if ask else None, listener=Terminal(console))
-    with console.status("waking up"):
-        opened = open_session(options, company)
-        session = opened.__enter__()
-    with _closing(opened), _interruptible(session):
-        return session.executive.run(options.instruction)
+    with Interrupt() as interrupt, contextlib.ExitStack() as stack:
+        with console.status("waking up"):
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
+            from agent.executive import Company
+            from api.assemble import open_session
+            from api.terminal import Terminal, TerminalAsker
 
-
-@contextlib.contextmanager
-def _closing(opened: contextlib.AbstractContextManager[Session]) -> Iterator[None]:
-    """Leave an entered context on the way out, whatever the way is."""
-    try:
-        yield
-    finally:
-        opened.__exit__(None, None, None)
-
-
-@contextlib.contextmanager
-def _interruptible(session: Session) -> Iterator[None]:
-    """Turn Ctrl-C into cancel, then stop."""
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        if session.executive.cancelled:
-            session.robot.stop("Ctrl-C twice")
-        session.executive.cancel()
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+            asker = TerminalAsker(console) if ask else None
+            company = Company(ask=asker, listener=Terminal(console))
+            session = stack.enter_context(open_session(options, company))
+            interrupt.hand_over(session, asker)
+        return session.executive.run(options.instruction), interrupt.pressed
 
 
 def _show_result(result: CommandResult, folder: Path, console: Console, *, as_json: bool) -> None:
@@ -211,36 +189,45 @@ def _show_result(result: CommandResult, folder: Path, console: Console, *, as_js
 
 
 @contextlib.contextmanager
-def _errors(*, as_json: bool = False, folder: Path | None = None) -> Iterator[None]:
+def _errors(*, as_json: bool = False, options: RunOptions | None = None) -> Iterator[None]:
     """Show what went wrong, its cause and its fix; never a traceback."""
     try:
         yield
     except TandemError as error:
-        _show_error(error, as_json=as_json)
+        _show_error(error, options, as_json=as_json)
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt as error:
+        _show_error(error, options, as_json=as_json)
         raise typer.Exit(INTERRUPTED) from error
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        path = (folder if folder and folder.is_dir() else Path.cwd()) / "crash.txt"
+        path = (options.folder if options and options.folder.is_dir() else Path.cwd()) / "crash.txt"
         with contextlib.suppress(OSError):
             path.write_text(traceback.format_exc())
         cause = f"{type(error).__name__}: {error}"
         told = TandemError("INTERNAL", cause, fix=f"this is a bug: please report it with {path}")
-        _show_error(told, as_json=as_json)
+        _show_error(told, options, as_json=as_json)
         raise typer.Exit(FAILED) from error
 
 
-def _show_error(error: TandemError, *, as_json: bool) -> None:
-    facts = {"outcome": "failed", "code": error.code, "message": error.message, "fix": error.fix}
+def _show_error(error: TandemError | KeyboardInterrupt, options: RunOptions | None, *, as_json: bool) -> None:
+    """A block on stderr, or the same fields that a result has on stdout."""
     if as_json:
-        sys.stdout.write(json.dumps(facts) + "\n")
+        from api.assemble import RunOptions, never_begun
+
+        told = never_begun(options or RunOptions(""), error).model_dump(mode="json")
+        trace = {"trace": str(options.folder)} if options and options.folder.is_dir() else {}
+        sys.stdout.write(json.dumps({**told, **trace}) + "\n")
         return
     console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]{error.code}[/]", printable(error.message), markup=True)
+    if isinstance(error, KeyboardInterrupt):
+        console.print("CANCELLED")
+        return
+    # As Text: an error quotes what a person typed, and that is never markup.
+    console.print(Text.assemble((error.code, "bold red"), " ", printable(error.message)))
     if error.fix:
-        console.print("fix:", printable(error.fix), markup=False)
+        console.print(Text(f"fix: {printable(error.fix)}"))
 
 
 def main() -> None:

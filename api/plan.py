@@ -6,6 +6,7 @@ import json
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 from agent.planner.protocol import Plan, Question, Refusal
 from api.assemble import RunOptions, plan_command
@@ -20,19 +21,22 @@ def show_plan(options: RunOptions, console: Console, *, as_json: bool) -> bool:
     with console.status("looking and thinking"):
         scene, decision = plan_command(options)
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(scene, decision)) + "\n")
-        return isinstance(decision, Plan)
+        told = _as_json(scene, decision)
+        sys.stdout.write(json.dumps(told) + "\n")
+        return "order" in told
     console.print(scene_table(scene))
     match decision:
         case Plan(graph=graph, goal=goal):
             console.print(plan_tree(graph, "plan") if graph else "nothing to do: it is already so")
             proof = prove(graph, scene, goal)
-            console.print("proved" if isinstance(proof, Proof) else f"cannot work: {proof.reason}")
+            console.print(
+                "proved" if isinstance(proof, Proof) else Text(f"cannot work: {printable(proof.reason)}")
+            )
             return isinstance(proof, Proof)
         case Question(text=text, options=choices):
-            console.print(f"? {printable(text)}", *(f"\n  - {printable(c)}" for c in choices))
+            console.print(Text(printable("\n  - ".join((f"? {text}", *choices)))))
         case Refusal(code=code, message=message, fix=fix):
-            console.print(f"{code} {printable(message)}" + (f"\nfix: {printable(fix)}" if fix else ""))
+            console.print(Text(printable(f"{code} {message}" + (f"\nfix: {fix}" if fix else ""))))
     return False
 
 

@@ -39,7 +39,7 @@ class Terminal:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._shown: Scene | None = None
+        self._scene_shown = False
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._subgoal = ""
@@ -69,10 +69,10 @@ class Terminal:
                 self._stop_bar()
 
     def _scene(self, scene: Scene) -> None:
-        """The first look in full; later ones only where something is somewhere else."""
-        if self._shown is None:
+        """The first look; what changes later shows in the steps."""
+        if not self._scene_shown:
             self._console.print(scene_table(scene))
-        self._shown = scene
+        self._scene_shown = True
 
     def _start(self, subgoal: str, attempt: int) -> None:
         self._stop_bar()
@@ -154,19 +154,27 @@ def outcome_panel(result: CommandResult, folder: Path) -> Panel:
 
 
 class TerminalAsker:
-    """Asks the person at the keyboard: a number, an option or free text; an empty line is no answer."""
+    """Asks the person at the keyboard: a number, an option or free text; an empty line is no answer.
+
+    Attributes:
+        waiting: True while a line is read; only then may a signal handler raise KeyboardInterrupt into it.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.waiting = False
 
     def __call__(self, _question: str, options: Sequence[str]) -> str | None:
-        """Wait for a line. None at the end of input. The question has been shown already."""
+        """Wait for a line. None at the end of input or on Ctrl-C. The question has been shown already."""
         for number, option in enumerate(options, start=1):
-            self._console.print(f"  {number}  {printable(option)}")
+            self._console.print(Text(f"  {number}  {printable(option)}"))
+        self.waiting = True
         try:
             answer = Prompt.ask("  answer", console=self._console, default="", show_default=False).strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             return None
+        finally:
+            self.waiting = False
         if answer.isdecimal() and 1 <= int(answer) <= len(options):
             return options[int(answer) - 1]
         return answer or None

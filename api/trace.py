@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from api.text import printable
 from traces.index import list_runs
@@ -20,7 +21,9 @@ def list_table(folder: Path) -> Table:
     for run in list_runs(folder):
         when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else "?"
         seconds = f"{run.duration_s:.0f}" if run.duration_s is not None else ""
-        table.add_row(when, run.outcome, run.code, seconds, printable(run.command), str(run.folder))
+        cells = (when, run.outcome, run.code, seconds, run.command, str(run.folder))
+        # As Text: what a person or a file name says is never markup.
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 
@@ -50,5 +53,5 @@ def physics_report(folder: Path, console: Console) -> bool:
             f"equal: {report.chunks} chunks, {report.sim_s:.1f} s simulated, every state hash the same"
         )
     else:
-        console.print(f"different: {report.difference}", markup=False)
+        console.print(Text(f"different: {printable(str(report.difference))}"))
     return report.equal
