@@ -107,7 +107,7 @@ def plan(
 def trace_ls(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")] = Path("runs"),
 ) -> None:
-    """List recorded runs, newest last."""
+    """List recorded runs, newest first."""
     from api.trace import list_table
 
     with _errors():
