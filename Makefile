@@ -5,6 +5,8 @@ PIP_ARGS ?=
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar on $(PIP_ARGS) -c constraints.txt
+# Builds see the pinned setuptools too, not whichever is newest that day.
+EDITABLE := $(INSTALL) --no-build-isolation -e
 SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
@@ -57,12 +59,16 @@ clean:  ## forget the environment
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/run-ready: $(PINS) | .venv/bin/python
-	$(INSTALL) "$$(grep -i '^torch==' constraints.txt)"
-	$(INSTALL) -e .
+.venv/tools-ready: constraints.txt | .venv/bin/python
+	$(INSTALL) pip setuptools
 	@touch $@
 
-.venv/dev-ready: $(PINS) | .venv/bin/python
+.venv/run-ready: $(PINS) .venv/tools-ready
 	$(INSTALL) "$$(grep -i '^torch==' constraints.txt)"
-	$(INSTALL) -e '.[dev]'
+	$(EDITABLE) .
+	@touch $@
+
+.venv/dev-ready: $(PINS) .venv/tools-ready
+	$(INSTALL) "$$(grep -i '^torch==' constraints.txt)"
+	$(EDITABLE) '.[dev]'
 	@touch $@ .venv/run-ready
