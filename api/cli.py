@@ -169,13 +169,14 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
         with console.status("waking up"):
             os.environ.setdefault("OMP_NUM_THREADS", "1")
             from agent.executive import Company
+            from api.asker import TerminalAsker
             from api.assemble import open_session
-            from api.terminal import Terminal, TerminalAsker
+            from api.terminal import Terminal
 
-            asker = TerminalAsker(console) if ask else None
+            asker = TerminalAsker(console, lambda: interrupt.pressed) if ask else None
             company = Company(ask=asker, listener=Terminal(console))
             session = stack.enter_context(open_session(options, company))
-            interrupt.hand_over(session, asker)
+            interrupt.hand_over(session)
         return session.executive.run(options.instruction), interrupt.pressed
 
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from api.assemble import Session
-    from api.terminal import TerminalAsker
 
 
 class Interrupt:
     """Ctrl-C by phase: while things are put together it ends that; then it cancels; then it stops the arm.
 
-    A person who is being asked is interrupted too: the question counts as unanswered.
+    Whoever waits for a person looks at `pressed` and gives up.
 
     Attributes:
         pressed: Whether Ctrl-C has been pressed.
@@ -23,11 +22,10 @@ class Interrupt:
     def __init__(self) -> None:
         self.pressed = False
         self._session: Session | None = None
-        self._asker: TerminalAsker | None = None
 
-    def hand_over(self, session: Session, asker: TerminalAsker | None) -> None:
+    def hand_over(self, session: Session) -> None:
         """From now on there is something to cancel."""
-        self._session, self._asker = session, asker
+        self._session = session
 
     def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGINT, self._press)
@@ -47,5 +45,3 @@ class Interrupt:
         if again:
             self._session.robot.stop("Ctrl-C twice")
         self._session.executive.cancel()
-        if self._asker is not None and self._asker.waiting:
-            raise KeyboardInterrupt

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.prompt import Prompt
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -151,30 +149,3 @@ def outcome_panel(result: CommandResult, folder: Path) -> Panel:
     files = [name for name in (VIDEO_FILE, SHEET_FILE) if (folder / name).exists()]
     lines.append(Text(f"trace {folder}" + (f"  with {', '.join(files)}" if files else ""), style="dim"))
     return Panel(Group(*lines), title=result.outcome.value, title_align="left", border_style=style)
-
-
-class TerminalAsker:
-    """Asks the person at the keyboard: a number, an option or free text; an empty line is no answer.
-
-    Attributes:
-        waiting: True while a line is read; only then may a signal handler raise KeyboardInterrupt into it.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.waiting = False
-
-    def __call__(self, _question: str, options: Sequence[str]) -> str | None:
-        """Wait for a line. None at the end of input or on Ctrl-C. The question has been shown already."""
-        for number, option in enumerate(options, start=1):
-            self._console.print(Text(f"  {number}  {printable(option)}"))
-        self.waiting = True
-        try:
-            answer = Prompt.ask("  answer", console=self._console, default="", show_default=False).strip()
-        except (EOFError, KeyboardInterrupt):
-            return None
-        finally:
-            self.waiting = False
-        if answer.isdecimal() and 1 <= int(answer) <= len(options):
-            return options[int(answer) - 1]
-        return answer or None

@@ -1,5 +1,6 @@
 """Ctrl-C by phase, and what people type that looks like markup."""
 
+import io
 import json
 import os
 import pty
@@ -11,7 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
+from api.asker import TerminalAsker
 from api.interrupt import Interrupt
 
 
@@ -29,7 +32,7 @@ def press() -> None:
 def test_the_first_press_cancels_and_the_second_stops_the_arm() -> None:
     session = Recorded()
     with Interrupt() as interrupt:
-        interrupt.hand_over(session, None)
+        interrupt.hand_over(session)
         press()
         assert session.calls == ["cancel"]
         press()
@@ -44,13 +47,30 @@ def test_while_things_are_put_together_only_the_first_press_breaks_in() -> None:
     assert interrupt.pressed
 
 
-def test_a_question_is_broken_off() -> None:
-    session = Recorded()
-    with Interrupt() as interrupt:
-        interrupt.hand_over(session, SimpleNamespace(waiting=True))
-        with pytest.raises(KeyboardInterrupt):
-            press()
-    assert session.calls == ["cancel"]
+def ask(monkeypatch: pytest.MonkeyPatch, typed: bytes, *, gone: bool = False) -> str | None:
+    reading, writing = os.pipe()
+    os.write(writing, typed)
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        asker = TerminalAsker(Console(file=io.StringIO()), lambda: gone)
+        if not typed:
+            os.close(writing)
+        answer = asker("which?", ("red_cup_1", "red_cup_2"))
+        if typed:
+            os.close(writing)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [(b"2\n", "red_cup_2"), (b" the left one\n", "the left one"), (b"7\n", "7"), (b"\n", None), (b"", None)],
+)
+def test_a_person_answers_by_number_or_in_words(monkeypatch, typed: bytes, answer: str | None) -> None:
+    assert ask(monkeypatch, typed) == answer
+
+
+def test_a_person_who_pressed_ctrl_c_is_not_waited_for(monkeypatch) -> None:
+    assert ask(monkeypatch, b"2\n", gone=True) is None
 
 
 def on_a_terminal(folder: Path) -> tuple[subprocess.Popen, int]:
