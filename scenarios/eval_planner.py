@@ -11,7 +11,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from agent.planner.embedded import MIN_CHOICE_PROBABILITY, EmbeddedPlanner, faithful
+from agent.planner.doubt import doubt
+from agent.planner.embedded import MIN_CHOICE_PROBABILITY, EmbeddedPlanner
 from agent.planner.generate import Example, example
 from agent.planner.logical_form import Intent, LogicalForm
 from scenarios.statistics import wilson
@@ -26,7 +27,7 @@ def score(planner: EmbeddedPlanner, examples: list[Example]) -> dict[str, object
     for item in examples:
         reading = planner.read(item.instruction)
         form = LogicalForm.parse(reading.text)
-        if reading.least < MIN_CHOICE_PROBABILITY or not faithful(form, item.instruction):
+        if reading.least < MIN_CHOICE_PROBABILITY or doubt(form, item.instruction):
             asked += 1
         elif form == item.form:
             right += 1

@@ -14,7 +14,9 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
+from agent.planner.doubt import doubt
 from agent.planner.grounder import ground
+from agent.planner.instruction import clean_instruction
 from agent.planner.language_model import (
     BETWEEN,
     CLOSE,
@@ -26,15 +28,16 @@ from agent.planner.language_model import (
     checksum,
     prompt,
 )
-from agent.planner.lexicon import lexicon
-from agent.planner.logical_form import MAX_GOALS, Intent, LogicalForm
-from agent.planner.protocol import Chat, History, Plan, Question, Refusal
+from agent.planner.logical_form import MAX_GOALS, LogicalForm
+from agent.planner.protocol import Answer, Chat, History, Plan, Question, Refusal
 from skills.scene import Scene
 from traces.errors import TandemError
 
 # Chosen on validation examples: below it, more than half of the forms are wrong.
 MIN_CHOICE_PROBABILITY = 0.55
-NOT_UNDERSTOOD = "I am not sure what you mean. Please say it in other words."
+# Longer than any instruction it was trained on, and well inside the positions that it knows.
+MAX_PROMPT_TOKENS = 200
+OTHER_WORDS = "Please say it in other words."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +64,23 @@ class EmbeddedPlanner:
         self.planner_id = f"embedded-{digest[:12]}"
 
     def plan(self, instruction: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
-        """Read the instruction, doubt the reading, ground it."""
+        """Read the instruction, or what a person has said instead of it; doubt the reading; ground it.
+
+        Raises:
+            TandemError: When a person's other words are not text (`BAD_TEXT`, ...).
+        """
         began = time.monotonic()
-        reading = self.read(instruction)
+        words = latest_words(instruction, history)
+        text = prompt(words)
+        if len(self._tokenizer.encode(text, add_special_tokens=False).ids) > MAX_PROMPT_TOKENS:
+            return Question(f"That is too long for me. {OTHER_WORDS}", (), "NOT_UNDERSTOOD")
+        reading = self.read(words)
         form = LogicalForm.parse(reading.text)
-        chat = Chat(
-            "embedded",
-            self.planner_id,
-            prompt(instruction),
-            reading.text,
-            "stop",
-            time.monotonic() - began,
-        )
-        if reading.least < MIN_CHOICE_PROBABILITY or not faithful(form, instruction):
-            return Question(NOT_UNDERSTOOD, (), "NOT_UNDERSTOOD", chats=(chat,))
+        chat = Chat("embedded", self.planner_id, text, reading.text, "stop", time.monotonic() - began)
+        why = doubt(form, words)
+        if why or reading.least < MIN_CHOICE_PROBABILITY:
+            why = why or "I am not sure what you mean"
+            return Question(f"{why[:1].upper()}{why[1:]}. {OTHER_WORDS}", (), "NOT_UNDERSTOOD", chats=(chat,))
         result = ground(form, scene, history)
         if isinstance(result, Plan):
             return Plan(result.graph, result.goal, form, reading.log_probability, (chat,))
@@ -95,6 +101,12 @@ class EmbeddedPlanner:
             if writer.choose((NEXT, CLOSE) if writer.goals < MAX_GOALS else (CLOSE,)) == CLOSE:
                 break
         return writer.reading()
+
+
+def latest_words(instruction: str, history: Sequence[History]) -> str:
+    """The instruction, or what a person has answered since when asked for other words."""
+    said = [h.answer for h in history if isinstance(h, Answer) and h.question.code == "NOT_UNDERSTOOD"]
+    return clean_instruction(said[-1]) if said else instruction
 
 
 class _Writer:
@@ -137,21 +149,6 @@ class _Writer:
         if found is None:
             raise TandemError("WEIGHTS_DAMAGED", f"the planner's tokenizer lacks {piece!r}")
         return int(found)
-
-
-def faithful(form: LogicalForm, instruction: str) -> bool:
-    """Does the form name just what the instruction names, word by word?
-
-    A language model that drops a colour or invents a place is not to be believed, however sure it is.
-    Forms that refuse are believed: they move nothing.
-    """
-    if any(goal.intent is Intent.UNKNOWN for goal in form.goals):
-        return True
-    kinds, hues, places = lexicon().named(instruction)
-    said_kinds = {g.kind.value for g in form.goals} - {"any"}
-    said_hues = {g.hue.value for g in form.goals} - {"any"}
-    said_places = {g.where.value for g in form.goals} - {"default"}
-    return (said_kinds, said_hues, said_places) == (kinds, hues, places)
 
 
 def _load(folder: Path) -> tuple[Tokenizer, LlamaForCausalLM, str]:

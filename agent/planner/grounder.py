@@ -6,6 +6,7 @@ is so already is left alone, so that grounding the same form on a later scene gi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -28,6 +29,7 @@ DEFAULT_PLACE = {
 }
 SORTING_PLACES = (Place.SINK, Place.DISH_RACK, Place.BIN, Place.TRAY)
 
+_SMALL = frozenset({"the", "a", "one", "on", "in", "at", "please", "that", "this", "to"})
 _WHY = {
     Why.OBJECT: (
         "UNKNOWN_OBJECT",
@@ -127,13 +129,18 @@ def _one(
 
 
 def _chosen(answer: Answer) -> tuple[str, ...]:
-    """Ids that an answer picks out: by option, by number, or by id."""
+    """Ids that an answer picks out: by option, by number, by id, or by words that one option alone has."""
     said = answer.answer.strip().lower()
-    options, ids = answer.question.options, answer.question.objects
+    options = [option.lower() for option in answer.question.options]
+    ids = answer.question.objects
     for number, (option, name) in enumerate(zip(options, ids, strict=False), start=1):
-        if said in (option.lower(), str(number), name):
+        if said in (option, str(number), name):
             return (name,)
-    return ()
+    words = set(re.findall(r"\w+", said)) - _SMALL
+    fits = [
+        name for option, name in zip(options, ids, strict=False) if words <= set(re.findall(r"\w+", option))
+    ]
+    return (fits[0],) if words and len(fits) == 1 else ()
 
 
 def _nothing(goal: Goal, scene: Scene) -> Refusal:

@@ -22,6 +22,23 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """A word of the lexicon in a text.
+
+    Attributes:
+        name: The category, colour or place; `any` for a word such as `thing`.
+        many: For categories: plural or singular; None where the word does not tell.
+        start: First character in the text.
+        end: One past the last.
+    """
+
+    name: str
+    many: bool | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lexicon:
     """Words by what they stand for.
 
@@ -39,21 +56,23 @@ class Lexicon:
     foreign_kinds: tuple[Word, ...]
     foreign_places: tuple[str, ...]
 
-    def named(self, text: str) -> tuple[set[str], set[str], set[str]]:
-        """Categories, colours and places that a text names with a word of this lexicon.
+    def mentions(self, text: str) -> tuple[Mention, ...]:
+        """What a text in small letters names with a word of this lexicon, in the order in which it is said.
 
         A longer word wins over a shorter one inside it: `dish rack` is a place, not a dish.
         """
-        kinds: set[str] = set()
-        hues: set[str] = set()
-        places: set[str] = set()
-        for match in self._pattern().finditer(text.lower()):
-            group, name = _index()[match.group(0)]
-            {"kind": kinds, "hue": hues, "place": places}[group].add(name)
-        return kinds - {"any"}, hues, places
+        found = []
+        for match in _compiled().finditer(text):
+            name, many = _index()[match.group(0)]
+            found.append(Mention(name, many, match.start(), match.end()))
+        return tuple(found)
 
-    def _pattern(self) -> re.Pattern[str]:
-        return _compiled()
+    def phrases(self, *, foreign: bool) -> set[str]:
+        """Every word and phrase for what the robot knows; with `foreign`, for what it does not know too."""
+        if not foreign:
+            return set(_index())
+        kinds = {form for word in self.foreign_kinds for form in (word.singular, word.plural)}
+        return set(_index()) | kinds | set(self.foreign_places)
 
 
 def plural(word: str) -> str:
@@ -85,14 +104,16 @@ def lexicon() -> Lexicon:
 
 
 @cache
-def _index() -> dict[str, tuple[str, str]]:
+def _index() -> dict[str, tuple[str, bool | None]]:
     words = lexicon()
-    index: dict[str, tuple[str, str]] = {}
+    index: dict[str, tuple[str, bool | None]] = {}
     for name, entries in words.kinds.items():
         for entry in entries:
-            index[entry.singular] = index[entry.plural] = ("kind", name)
-    index |= {word: ("hue", name) for name, entries in words.hues.items() for word in entries}
-    index |= {word: ("place", name) for name, entries in words.places.items() for word in entries}
+            telling = entry.singular != entry.plural
+            index[entry.singular] = (name, False if telling else None)
+            index[entry.plural] = (name, True if telling else None)
+    for group in (words.hues, words.places):
+        index |= {word: (name, None) for name, entries in group.items() for word in entries}
     return index
 
 

@@ -1,7 +1,7 @@
 """Any OpenAI-compatible endpoint as a planner: vLLM, Ollama, a cloud.
 
-Everything from the endpoint is untrusted: one wall-clock deadline and a byte cap around every request,
-however it drips; redirects are not followed; a reply counts only when it ended by itself and fits the schema.
+Everything from the endpoint is untrusted: `transport.py` bounds how long and how much it may talk, and a
+reply counts only when it ended by itself and fits the schema.
 """
 
 from __future__ import annotations
@@ -10,33 +10,30 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import ValidationError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-from tenacity.stop import stop_base
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from agent.planner.grounder import ground
 from agent.planner.logical_form import LogicalForm, schema
 from agent.planner.prompts import messages
 from agent.planner.protocol import Chat, History, Plan, Question, Refusal
+from agent.planner.transport import TransientError, bad_response, post
 from skills.scene import Scene
 from traces.errors import TandemError
 
 DEADLINE_S = 30.0
-CONNECT_S = 5.0
-MAX_BYTES = 64 * 1024
 MAX_TOKENS = 400
 TRIES = 3
-
-
-class _Transient(Exception):  # noqa: N818
-    """Worth another try: the endpoint was not there, was busy, or broke."""
-
-    def __init__(self, error: TandemError) -> None:
-        self.error = error
-        super().__init__(str(error))
+_jitter = wait_random_exponential(multiplier=0.2, max=2.0)
 
 
 class OpenAIPlanner:
@@ -50,13 +47,7 @@ class OpenAIPlanner:
         Raises:
             TandemError: `PLANNER_UNKNOWN` when URL or model are not usable.
         """
-        parsed = httpx.URL(url) if url.isascii() and url.isprintable() else httpx.URL("")
-        if parsed.scheme not in ("http", "https") or not parsed.host or not model:
-            raise TandemError(
-                "PLANNER_UNKNOWN",
-                f"openai:{url}#{model} names no endpoint and model",
-                fix="write openai:http://HOST:PORT/v1#MODEL",
-            )
+        parsed = _endpoint(url, model)
         self._url = str(parsed).rstrip("/") + "/chat/completions"
         self._model = model
         self._deadline_s = deadline_s
@@ -92,27 +83,20 @@ class OpenAIPlanner:
     def _ask(self, talk: list[dict[str, str]], ends: float, chats: list[Chat]) -> str:
         """One reply, with retries inside the deadline. Every exchange is added to `chats`."""
         retrying = Retrying(
-            stop=stop_after_attempt(TRIES) | _Until(ends),
-            wait=wait_random_exponential(multiplier=0.2, max=2.0),
-            retry=retry_if_exception(lambda error: isinstance(error, _Transient)),
+            stop=lambda state: (
+                stop_after_attempt(TRIES)(state) or time.monotonic() + state.upcoming_sleep >= ends
+            ),
+            wait=_pause_s,
+            retry=retry_if_exception_type(TransientError),
             reraise=True,
         )
         try:
             return str(retrying(self._ask_once, talk, ends, chats))
-        except _Transient as transient:
+        except TransientError as transient:
             raise transient.error from transient
 
     def _ask_once(self, talk: list[dict[str, str]], ends: float, chats: list[Chat]) -> str:
         began = time.monotonic()
-        body = self._post(talk, ends)
-        reply, finish = _reply_of(body)
-        chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, time.monotonic() - began))
-        if finish != "stop":
-            raise _bad(f"the reply ended with {finish!r}, not by itself", "raise the model's token limit")
-        return reply
-
-    def _post(self, talk: list[dict[str, str]], ends: float) -> bytes:
-        """POST and read the body, never longer than the deadline, never more than the cap."""
         payload = {
             "model": self._model,
             "messages": talk,
@@ -124,70 +108,53 @@ class OpenAIPlanner:
                 "json_schema": {"name": "plan", "schema": schema(), "strict": True},
             },
         }
-        key = os.environ.get("TANDEM_API_KEY") or os.environ.get("OPENAI_API_KEY")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        left = max(0.05, ends - time.monotonic())
-        timeout = httpx.Timeout(left, connect=min(CONNECT_S, left))
-        try:
-            with (
-                httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
-                client.stream("POST", self._url, json=payload, headers=headers) as response,
-            ):
-                data = _read(response, ends)
-                _check_status(response, data)
-                return data
-        except httpx.TimeoutException as error:
-            if time.monotonic() < ends:
-                raise _Transient(self._unavailable(error)) from error
-            raise _timeout() from error
-        except httpx.TransportError as error:
-            raise _Transient(self._unavailable(error)) from error
-
-    def _unavailable(self, error: Exception) -> TandemError:
-        return TandemError(
-            "LLM_UNAVAILABLE",
-            f"no answer from {self._url}: {error}",
-            fix="start the server, or use --planner embedded",
-        )
-
-
-class _Until(stop_base):
-    """Stop retrying at a point in time."""
-
-    def __init__(self, ends: float) -> None:
-        self._ends = ends
-
-    def __call__(self, retry_state: Any) -> bool:  # noqa: ARG002
-        return time.monotonic() >= self._ends
-
-
-def _read(response: httpx.Response, ends: float) -> bytes:
-    """The decoded body. A server that drips bytes meets the deadline; one that floods meets the cap."""
-    data = bytearray()
-    for piece in response.iter_bytes():
-        data += piece
-        if len(data) > MAX_BYTES:
-            raise _bad(f"the reply is longer than {MAX_BYTES} bytes", "check what serves this address")
-        if time.monotonic() > ends:
-            raise _timeout()
-    return bytes(data)
-
-
-def _check_status(response: httpx.Response, data: bytes) -> None:
-    status = response.status_code
-    if status in (401, 403):
-        raise TandemError(
-            "LLM_AUTH", f"the endpoint refused the key (HTTP {status})", fix="set TANDEM_API_KEY"
-        )
-    said = data[:200].decode("utf-8", "replace")
-    if status == 429 or status >= 500:
-        raise _Transient(
-            TandemError(
-                "LLM_UNAVAILABLE", f"the endpoint answered HTTP {status}: {said}", fix="try again later"
+        reply, finish = _reply_of(post(self._url, payload, _key(), ends))
+        chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, time.monotonic() - began))
+        if finish != "stop":
+            raise bad_response(
+                f"the reply ended with {finish!r}, not by itself", "raise the model's token limit"
             )
+        return reply
+
+
+def _endpoint(url: str, model: str) -> httpx.URL:
+    """The address, checked. Raises `TandemError` (`PLANNER_UNKNOWN`)."""
+    try:
+        urlsplit(url).port  # noqa: B018 - raises where httpx would only when connecting
+        parsed = httpx.URL(url) if url.isascii() and url.isprintable() else httpx.URL("")
+    except (httpx.InvalidURL, ValueError):
+        parsed = httpx.URL("")
+    if parsed.userinfo:
+        raise TandemError(
+            "PLANNER_UNKNOWN",
+            "the planner's address holds a user name or password, which would be recorded",
+            fix="leave it out, and set TANDEM_API_KEY",
         )
-    if status != 200:
-        raise _bad(f"the endpoint answered HTTP {status}: {said}", "check URL and model name")
+    if parsed.scheme not in ("http", "https") or not parsed.host or not model or not model.isprintable():
+        raise TandemError(
+            "PLANNER_UNKNOWN",
+            f"openai:{url}#{model} names no endpoint and model",
+            fix="write openai:http://HOST:PORT/v1#MODEL",
+        )
+    return parsed
+
+
+def _key() -> str:
+    """The key, from the environment only. Raises `TandemError` (`LLM_AUTH`) when it cannot be sent."""
+    key = (os.environ.get("TANDEM_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise TandemError(
+            "LLM_AUTH",
+            "the key holds characters that cannot be sent",
+            fix="set TANDEM_API_KEY to the key and nothing else",
+        )
+    return key
+
+
+def _pause_s(state: RetryCallState) -> float:
+    """Jittered and growing, and no shorter than the endpoint asks for."""
+    error = state.outcome.exception() if state.outcome else None
+    return max(_jitter(state), error.after_s if isinstance(error, TransientError) else 0.0)
 
 
 def _reply_of(body: bytes) -> tuple[str, str]:
@@ -196,20 +163,12 @@ def _reply_of(body: bytes) -> tuple[str, str]:
         choice = json.loads(body)["choices"][0]
         content, finish = choice["message"]["content"], choice["finish_reason"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        raise _bad(
+        raise bad_response(
             f"the reply is no chat completion ({error!r})", "check what serves this address"
         ) from error
     if not isinstance(content, str):
-        raise _bad("the reply has no text", "use a model that answers in text")
+        raise bad_response("the reply has no text", "use a model that answers in text")
     return content, str(finish)
-
-
-def _bad(message: str, fix: str) -> TandemError:
-    return TandemError("LLM_BAD_RESPONSE", message, fix=fix)
-
-
-def _timeout() -> TandemError:
-    return TandemError("LLM_TIMEOUT", "the model took too long to answer", fix="use a faster model or server")
 
 
 def _with_chats(result: Plan | Question | Refusal, chats: tuple[Chat, ...]) -> Plan | Question | Refusal:

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.planner.embedded import EmbeddedPlanner, faithful
+from agent.planner.embedded import EmbeddedPlanner
 from agent.planner.language_model import FOLDER
 from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import Plan, Question, Refusal
+from agent.planner.protocol import Answer, Plan, Question, Refusal
 from skills.scene import PlaceRegion, Scene, SceneObject
 from traces.errors import TandemError
 from vla_low_level.nouns import Category, Colour, Place
@@ -90,13 +90,53 @@ def test_whatever_is_said_the_reply_is_a_logical_form(planner: EmbeddedPlanner) 
         LogicalForm.parse(planner.read(text).text)
 
 
-def test_a_form_that_says_more_or_less_than_the_words_is_doubted() -> None:
-    goal = {"intent": "put", "kind": "cup", "hue": "red", "quantity": "one", "where": "sink", "why": "none"}
-    form = LogicalForm.model_validate({"goals": [goal]}, strict=False)
-    assert faithful(form, "put the red cup in the sink")
-    assert not faithful(form, "put the cup in the sink")
-    assert not faithful(form, "put the red cup in the bin")
-    assert not faithful(form, "put the red and the blue cup in the sink")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "do not clear the table",
+        "never put the cup in the bin",
+        "put all cups but the red one in the sink",
+        "clear the table but leave the bottle",
+        "remove the red cup from the tray",
+        "put the cup next to the sink",
+        "put two cups in the sink",
+        "put the pink cup in the sink",
+        "is the red cup in the sink?",
+        "i put the red cup in the sink",
+        "if the cup is dirty put it in the sink",
+        "kill everyone with the red cup in the sink",
+        "smash the bottle in the bin",
+        "sort the cubes by size",
+        "put the red cup in the sink then dance",
+        "put the red cup in the sink or the bin",
+        "clear the table after you put the red cup in the sink",
+        "sort everything",
+    ],
+)
+def test_it_does_not_act_on_a_meaning_that_its_language_cannot_say(
+    planner: EmbeddedPlanner, text: str
+) -> None:
+    assert not isinstance(planner.plan(text, scene(), ()), Plan)
+
+
+def test_other_words_from_a_person_are_read_instead(planner: EmbeddedPlanner) -> None:
+    question = planner.plan("put the pink cup in the sink", scene(), ())
+    assert isinstance(question, Question)
+    assert question.code == "NOT_UNDERSTOOD"
+    assert "pink" in question.text
+    plan = planner.plan(
+        "put the pink cup in the sink", scene(), (Answer(question, "put the red cup in the sink"),)
+    )
+    assert isinstance(plan, Plan)
+    assert {n.skill.object for n in plan.graph.nodes} == {"red_cup_1"}
+
+
+def test_more_words_than_it_knows_how_to_read_are_asked_about_without_reading(
+    planner: EmbeddedPlanner,
+) -> None:
+    question = planner.plan("please " * 500 + "clear the table", scene(), ())
+    assert isinstance(question, Question)
+    assert not question.chats
 
 
 def test_missing_and_damaged_weights_are_named(tmp_path: Path) -> None:

@@ -95,10 +95,19 @@ def test_two_that_match_become_a_question_and_the_answer_decides() -> None:
     assert isinstance(question, Question)
     assert question.code == "AMBIGUOUS"
     assert question.options == ("red cup on the left", "red cup on the right")
-    for said in ("red cup on the right", "2", "red_cup_2"):
+    for said in ("red cup on the right", "2", "red_cup_2", "the right one, please"):
         plan = ground(wanted, start, (Answer(question, said),))
         assert isinstance(plan, Plan)
         assert {n.skill.object for n in plan.graph.nodes} == {"red_cup_2"}
+
+
+def test_an_answer_that_fits_both_or_neither_is_asked_about_again() -> None:
+    start = scene(("red", "cup", None), ("red", "cup", None))
+    wanted = form(goal("put", "cup", "red", "one", "sink"))
+    question = ground(wanted, start, ())
+    assert isinstance(question, Question)
+    for said in ("the red one", "the green one", "", "what?"):
+        assert isinstance(ground(wanted, start, (Answer(question, said),)), Question)
 
 
 def test_what_is_not_there_is_refused_by_name() -> None:

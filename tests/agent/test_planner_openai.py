@@ -1,5 +1,6 @@
 """The endpoint is a real HTTP server in this process; only what it says is made up."""
 
+import gzip
 import json
 import threading
 import time
@@ -93,6 +94,17 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
         pass
 
 
+def drip_headers(handler: BaseHTTPRequestHandler) -> None:
+    try:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(400):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.02)
+    except OSError:
+        pass
+
+
 def plan(endpoint: Endpoint, deadline_s: float = 10.0) -> object:
     return OpenAIPlanner(endpoint.url, "m", deadline_s=deadline_s).plan(
         "put the red cup in the sink", SCENE, ()
@@ -124,6 +136,9 @@ def test_a_good_reply_becomes_a_plan_and_the_request_is_what_servers_expect(serv
         ([raw(200, b'{"choices": []}')], "LLM_BAD_RESPONSE", 1),
         ([raw(200, b"[" * 5000)], "LLM_BAD_RESPONSE", 1),
         ([raw(200, b" " * 200_000)], "LLM_BAD_RESPONSE", 1),
+        ([raw(200, gzip.compress(bytes(10_000_000)), Content_Encoding="gzip")], "LLM_BAD_RESPONSE", 1),
+        ([raw(200, b"hello", Content_Encoding="gzip")], "LLM_BAD_RESPONSE", 1),
+        ([raw(429, b"busy", Retry_After="60")], "LLM_UNAVAILABLE", 1),
         ([says(GOOD[:40], "length")], "LLM_BAD_RESPONSE", 1),
         ([says(GOOD, "abort")], "LLM_BAD_RESPONSE", 1),
         ([says(GOOD[:40])], "PLAN_INVALID", 2),
@@ -150,10 +165,11 @@ def test_an_invalid_plan_may_be_repaired_once_with_the_reason(serve) -> None:
     assert "goals" in endpoint.requests[1]["messages"][-1]["content"]
 
 
-def test_dripping_meets_the_deadline(serve) -> None:
+@pytest.mark.parametrize("how", [drip, drip_headers])
+def test_dripping_meets_the_deadline(serve, how: Answer) -> None:
     began = time.monotonic()
     with pytest.raises(TandemError) as caught:
-        plan(serve(drip), deadline_s=0.6)
+        plan(serve(how), deadline_s=0.6)
     assert caught.value.code == "LLM_TIMEOUT"
     assert time.monotonic() - began < 5.0
 
@@ -164,7 +180,42 @@ def test_nobody_there_is_unavailable() -> None:
     assert caught.value.code == "LLM_UNAVAILABLE"
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x/v1", "not a url", "http://", "http://x\x00/v1"])
+def test_a_key_is_in_no_error_whatever_the_endpoint_repeats(serve, monkeypatch) -> None:
+    monkeypatch.setenv("TANDEM_API_KEY", "sk-secret")
+    with pytest.raises(TandemError) as caught:
+        plan(serve(raw(400, b"bad request, key sk-secret")))
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_sent_is_named_but_not_told(serve, monkeypatch) -> None:
+    monkeypatch.setenv("TANDEM_API_KEY", "sk-secret\nX-Other: 1")
+    endpoint = serve(says(GOOD))
+    with pytest.raises(TandemError) as caught:
+        plan(endpoint)
+    assert caught.value.code == "LLM_AUTH"
+    assert "sk-secret" not in str(caught.value)
+    assert not endpoint.requests
+
+
+def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(TandemError) as caught:
+        OpenAIPlanner("http://me:hunter2@localhost/v1", "m")
+    assert caught.value.code == "PLANNER_UNKNOWN"
+    assert "hunter2" not in str(caught.value)
+
+
+BAD_ADDRESSES = [
+    "",
+    "ftp://x/v1",
+    "not a url",
+    "http://",
+    "http://x\x00/v1",
+    "http://[",
+    "http://x:99999999/v1",
+]
+
+
+@pytest.mark.parametrize("url", BAD_ADDRESSES)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(TandemError) as caught:
         OpenAIPlanner(url, "m")
