@@ -103,7 +103,12 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
         except (TandemError, KeyboardInterrupt) as error:
             _record_failure(recorder, never_begun(options, error))
             raise
-        yield session
+        try:
+            yield session
+        except (Exception, KeyboardInterrupt) as error:
+            with contextlib.suppress(TandemError):
+                recorder.result(broken_off(options, error).model_dump(mode="json"))
+            raise
 
 
 def run_command(options: RunOptions, company: Company) -> CommandResult:
@@ -244,6 +249,20 @@ def never_begun(options: RunOptions, error: TandemError | KeyboardInterrupt) -> 
         fix=error.fix,
         instruction=instruction,
     )
+
+
+def broken_off(options: RunOptions, error: BaseException) -> CommandResult:
+    """What a command came to that ended without a word: by a bug, or by a person who would not wait."""
+    from agent.outcome import CommandResult, Outcome
+
+    instruction = options.instruction[:4000]
+    if isinstance(error, KeyboardInterrupt):
+        message = "broken off from the keyboard"
+        return CommandResult(
+            outcome=Outcome.INTERRUPTED, code="INTERRUPTED", message=message, instruction=instruction
+        )
+    message = f"{type(error).__name__}: {error}"
+    return CommandResult(outcome=Outcome.FAILED, code="INTERNAL", message=message, instruction=instruction)
 
 
 def _record_failure(recorder: Recorder, result: CommandResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -37,8 +38,15 @@ app.add_typer(trace_app, name="trace")
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')
 ]
-SceneName = Annotated[str, typer.Option("--scene", help="A built-in scene, or a YAML file.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of everything random; same seed, same run.")]
+SceneName = Annotated[
+    str,
+    typer.Option(
+        "--scene",
+        metavar="NAME|FILE",
+        help="What is on the table: table, cubes, one_of_each, two_red_cups, or a YAML file.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, same run.")]
 PlannerSpec = Annotated[
     str, typer.Option("--planner", metavar="embedded|openai:URL#MODEL", help="Who understands the words.")
 ]
@@ -65,8 +73,13 @@ def run(  # noqa: PLR0913
 
     Exit code 0 only when the command succeeded, 1 for any other outcome, 130 after Ctrl-C.
 
-    Examples: tandem run "clear the table"; tandem run "put the red cup in the sink" --seed 7
-    """
+    \b
+    Examples:
+      tandem run "clear the table"
+      tandem run "put the red cup in the sink" --scene two_red_cups --seed 7
+      tandem run "sort the cubes by colour" --scene cubes --no-ask --json
+      tandem run "clear the table" --planner openai:http://HOST:8000/v1#MODEL
+    """  # noqa: D301 (the backspace keeps the lines apart)
     from api.assemble import RunOptions
 
     if policy not in ("auto", "specialist", "generalist"):
@@ -90,8 +103,11 @@ def plan(
 ) -> None:
     """Say what would be done, without moving: perceive the scene and plan on it.
 
-    Example: tandem plan "sort the cubes by colour" --scene cubes
-    """
+    \b
+    Examples:
+      tandem plan "sort the cubes by colour" --scene cubes
+      tandem plan "clear the table" --scene my_table.yaml --json
+    """  # noqa: D301 (as above)
     from api.assemble import RunOptions
 
     console = Console(stderr=as_json, quiet=as_json)
@@ -165,9 +181,9 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
     """Run with the terminal watching; the result, and whether Ctrl-C was pressed."""
     from api.interrupt import Interrupt
 
+    console.print(_heading(options))
     with Interrupt() as interrupt, contextlib.ExitStack() as stack:
         with console.status("waking up"):
-            os.environ.setdefault("OMP_NUM_THREADS", "1")
             from agent.executive import Company
             from api.asker import TerminalAsker
             from api.assemble import open_session
@@ -178,6 +194,12 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
             session = stack.enter_context(open_session(options, company))
             interrupt.hand_over(session)
         return session.executive.run(options.instruction), interrupt.pressed
+
+
+def _heading(options: RunOptions) -> Text:
+    said = printable(options.instruction[:200]).strip()
+    chosen = f"scene {options.scene}, seed {options.seed}, planner {options.planner}, policy {options.policy}"
+    return Text.assemble(("▸ ", "cyan"), (said, "bold"), "\n  ", (printable(chosen), "dim"))
 
 
 def _show_result(result: CommandResult, folder: Path, console: Console, *, as_json: bool) -> None:
@@ -233,6 +255,11 @@ def _show_error(error: TandemError | KeyboardInterrupt, options: RunOptions | No
 
 def main() -> None:
     """Entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character shows its number; nothing fails over it.
+            stream.reconfigure(errors="backslashreplace")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     app(prog_name="tandem")
 
 

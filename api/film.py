@@ -17,7 +17,10 @@ MAX_STILLS = 20
 
 
 class Film:
-    """Takes frames with captions; the last frame of each caption becomes a still of the sheet."""
+    """Takes frames with captions; the last frame of each caption becomes a still of the sheet.
+
+    The sheet begins with the very first frame and ends with the very last one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,6 +30,8 @@ class Film:
     def take(self, rgb: NDArray[np.uint8], caption: str) -> None:
         """One frame, uint8 [H, W, 3]."""
         self._video.write(rgb)
+        if not self._stills:
+            self._stills.append((rgb, "before"))
         if self._stills and self._stills[-1][1] == caption:
             self._stills[-1] = (rgb, caption)
         else:
@@ -40,8 +45,10 @@ class Film:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._video.__exit__(kind, error, trace)
-        told = [still for still in self._stills if "view" not in still[1]] or self._stills
-        if told:
+        told = [still for still in self._stills[:-1] if "view" not in still[1]]
+        if self._stills:
+            last, caption = self._stills[-1]
+            told.append((last, "after" if "view" in caption else caption))
             # Evenly thinned, first and last kept.
             keep = np.linspace(0, len(told) - 1, min(MAX_STILLS, len(told))).round().astype(int)
             contact_sheet([told[k] for k in keep], self._folder / SHEET_FILE)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from api.assemble import Session
 
+IMPATIENT = 3
+
 
 class Interrupt:
     """Ctrl-C by phase: while things are put together it ends that; then it cancels; then it stops the arm.
+
+    Once the arm is stopped, a third press does not wait any longer for whatever the mind is busy with.
 
     Whoever waits for a person looks at `pressed` and gives up.
 
@@ -21,6 +25,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.pressed = False
+        self._presses = 0
         self._session: Session | None = None
 
     def hand_over(self, session: Session) -> None:
@@ -37,11 +42,14 @@ class Interrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def _press(self, _number: int, _frame: FrameType | None) -> None:
-        again, self.pressed = self.pressed, True
+        self.pressed = True
+        self._presses += 1
         if self._session is None:
-            if not again:  # A second press must not break into the tidying up.
+            if self._presses == 1:  # A second press must not break into the tidying up.
                 raise KeyboardInterrupt
             return
-        if again:
+        if self._presses > 1:
             self._session.robot.stop("Ctrl-C twice")
         self._session.executive.cancel()
+        if self._presses == IMPATIENT:
+            raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.planner.protocol import Plan, Question, Refusal
 from api.assemble import RunOptions, plan_command
-from api.terminal import plan_tree, scene_table
+from api.pictures import plan_tree, scene_table
 from api.text import printable
 from skills.scene import Scene
 from skills.verify import Proof, prove

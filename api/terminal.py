@@ -1,4 +1,4 @@
-"""What a person sees while a command runs: the scene, the plan, each subgoal, the outcome."""
+"""What a person sees while a command runs: each subgoal as it goes, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from agent.events import (
     Asked,
@@ -23,13 +21,17 @@ from agent.events import (
     SceneSeen,
 )
 from agent.outcome import CommandResult, Outcome
+from api.pictures import plan_tree, scene_table
 from api.text import printable
-from skills.graph import SkillGraph
-from skills.library import Put
-from skills.scene import Scene
 from traces.storage import SHEET_FILE, VIDEO_FILE
 
 _STYLE = {Outcome.SUCCEEDED: "green", Outcome.CANCELLED: "yellow", Outcome.NEEDS_HELP: "yellow"}
+_BECAUSE = {
+    "recheck": ", because things are left",
+    "postcondition": ", because something failed",
+    "proof": ", because the last one could not work",
+    "human": ", as you said",
+}
 
 
 class Terminal:
@@ -41,97 +43,90 @@ class Terminal:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._subgoal = ""
+        self._steps = 0
+        self._done = 0
+        self._clock_s: float | None = None
+        self._began_s: float | None = None
+        self._raised = {"warn": 0, "alarm": 0}
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         match event:
-            case SceneSeen(scene=scene):
-                self._scene(scene)
-            case PlanMade(graph=graph, version=version, reason=reason):
-                self._console.print(plan_tree(graph, f"plan {version + 1}" + _because(reason)))
-            case NodeStarted(attempt=attempt, subgoal=subgoal):
-                self._start(subgoal, attempt)
-            case NodeProgress(progress=progress):
-                if self._bar is not None and self._task is not None:
-                    self._bar.update(self._task, completed=progress)
-            case NodeEnded(succeeded=succeeded, reason=reason):
-                self._end(reason, succeeded=succeeded)
-            case MonitorRaised(name=name, level=level, score=score, threshold=threshold):
-                style = "red" if level == "alarm" else "yellow"
-                line = f"monitor {level}: {name} {score:.3g}, bound {threshold:.3g}"
-                self._console.print(Text("  ! " + line, style=style))
-            case Asked(question=question, answer=None):
-                self._stop_bar()
-                self._console.print(Text(f"? {printable(question)}", style="bold yellow"))
+            case SceneSeen():
+                self._scene(event)
+            case PlanMade():
+                self._plan(event)
+            case NodeStarted():
+                self._start(event)
+            case NodeProgress():
+                self._progress(event)
+            case NodeEnded():
+                self._end(event)
+            case MonitorRaised():
+                self._monitor(event)
             case Asked() | Finished():
                 self._stop_bar()
+                self._last_words(event)
 
-    def _scene(self, scene: Scene) -> None:
+    def _scene(self, event: SceneSeen) -> None:
         """The first look; what changes later shows in the steps."""
         if not self._scene_shown:
-            self._console.print(scene_table(scene))
+            self._console.print(scene_table(event.scene))
         self._scene_shown = True
 
-    def _start(self, subgoal: str, attempt: int) -> None:
+    def _plan(self, event: PlanMade) -> None:
+        self._steps, self._done = len(event.graph.nodes), 0
+        title = f"plan {event.version + 1}" + _BECAUSE.get(event.reason, "")
+        self._console.print(plan_tree(event.graph, title))
+
+    def _start(self, event: NodeStarted) -> None:
         self._stop_bar()
-        words = subgoal + (f" (try {attempt})" if attempt > 1 else "")
-        self._subgoal = words
+        self._began_s = self._clock_s
+        retry = f" (try {event.attempt})" if event.attempt > 1 else ""
+        self._subgoal = f"{self._done + 1:>2}/{self._steps} {event.subgoal}{retry}"
         if self._console.is_terminal:
-            columns = (TextColumn("  {task.description}"), BarColumn(24))
+            columns = (TextColumn("    {task.description}", markup=False), BarColumn(20))
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar.start()
-            self._task = self._bar.add_task(words, total=1.0)
+            self._task = self._bar.add_task(self._subgoal, total=1.0)
 
-    def _end(self, reason: str, *, succeeded: bool) -> None:
+    def _progress(self, event: NodeProgress) -> None:
+        self._clock_s = event.elapsed_s
+        if self._began_s is None:
+            self._began_s = event.elapsed_s
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=event.progress)
+
+    def _end(self, event: NodeEnded) -> None:
         self._stop_bar()
-        mark, style = ("✓", "green") if succeeded else ("✗", "red")
-        text = Text(f"  {mark} {self._subgoal}", style=style)
-        if not succeeded:
-            text.append(f"  {printable(reason)}", style="dim")
+        self._done += event.succeeded
+        mark, style = ("✓", "green") if event.succeeded else ("✗", "red")
+        text = Text.assemble((f"  {mark} ", style), self._subgoal)
+        if self._clock_s is not None and self._began_s is not None:
+            text.append(f"  {self._clock_s - self._began_s:.1f} s", style="dim")
+        if not event.succeeded:
+            text.append(f"  {printable(event.reason)}", style=style)
         self._console.print(text)
+
+    def _monitor(self, event: MonitorRaised) -> None:
+        self._raised[event.level] = self._raised.get(event.level, 0) + 1
+        style = "red" if event.level == "alarm" else "yellow"
+        line = f"monitor {event.level}: {event.name} {event.score:.3g}, bound {event.threshold:.3g}"
+        self._console.print(Text(f"  ! {line}", style=style))
+
+    def _last_words(self, event: Asked | Finished) -> None:
+        if isinstance(event, Asked):
+            if event.answer is None:
+                self._console.print(Text(f"? {printable(event.question)}", style="bold yellow"))
+        elif event.result.chunks:
+            warnings, alarms = self._raised["warn"], self._raised["alarm"]
+            said = f"{warnings} warnings, {alarms} alarms" if warnings or alarms else "all quiet"
+            self._console.print(Text(f"monitor: {said}", style="dim"))
 
     def _stop_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
         self._bar, self._task = None, None
-
-
-def _because(reason: str) -> str:
-    words = {
-        "recheck": ", because things are left",
-        "postcondition": ", because something failed",
-        "proof": ", because the last one could not work",
-        "human": ", as you said",
-    }
-    return words.get(reason, "")
-
-
-def scene_table(scene: Scene) -> Table:
-    """The scene as perceived: what is where."""
-    table = Table(title="I see", title_justify="left", box=None, padding=(0, 2, 0, 2), show_header=False)
-    for item in scene.objects:
-        x, y, _ = item.position_m
-        where = f"in the {item.place.phrase}" if item.place else "on the table"
-        table.add_row(item.id, where, f"x {x:.2f}  y {y:+.2f} m", f"{item.confidence:.0%}")
-    if not scene.objects:
-        table.add_row("nothing", "", "", "")
-    return table
-
-
-def plan_tree(graph: SkillGraph, title: str) -> Tree:
-    """The skill graph: a branch per independent chain, arrows for what waits for what."""
-    tree = Tree(Text(title, style="bold"))
-    branches: dict[str, Tree] = {}
-    for node in graph.nodes:
-        waits = list(graph.digraph.predecessors(node.id))
-        parent = branches.get(waits[-1], tree) if waits else tree
-        skill = node.skill
-        words = f"{skill.name} {skill.object}" + (
-            f" → {skill.place.phrase}" if isinstance(skill, Put) else ""
-        )
-        others = f"  (after {', '.join(waits[:-1])})" if len(waits) > 1 else ""
-        branches[node.id] = parent.add(Text(words + others))
-    return tree
 
 
 def outcome_panel(result: CommandResult, folder: Path) -> Panel:

@@ -1,0 +1,77 @@
+"""A scene and a plan, drawn in characters."""
+
+from __future__ import annotations
+
+import networkx as nx
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from skills.graph import SkillGraph, SkillNode
+from skills.library import Put
+from skills.scene import Scene
+from vla_low_level.nouns import Colour
+
+_INK = {
+    Colour.RED: "red3",
+    Colour.ORANGE: "dark_orange",
+    Colour.YELLOW: "yellow3",
+    Colour.GREEN: "green4",
+    Colour.BLUE: "dodger_blue2",
+    Colour.PURPLE: "medium_purple2",
+    Colour.WHITE: "bright_white",
+}
+_NAMED_WAITS = 2
+
+
+def scene_table(scene: Scene) -> Table:
+    """The scene as perceived: what is where."""
+    table = Table(
+        title="I see",
+        title_style="bold",
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 2),
+        show_header=False,
+    )
+    for item in scene.objects:
+        x, y, _ = item.position_m
+        where = f"in the {item.place.phrase}" if item.place else "on the table"
+        name = Text.assemble(("● ", _INK.get(item.colour, "")), item.id)
+        table.add_row(name, where, f"x {x:.2f}  y {y:+.2f} m", f"{item.confidence:.0%}")
+    if not scene.objects:
+        table.add_row("nothing", "", "", "")
+    return table
+
+
+def plan_tree(graph: SkillGraph, title: str) -> Tree:
+    """The skill graph: a line per object, a branch under what it waits for."""
+    tree = Tree(Text(title, style="bold"))
+    branches: dict[str, tuple[Tree, Text]] = {}
+    rank = {node.id: k for k, node in enumerate(graph.nodes)}
+    for node_id in nx.lexicographical_topological_sort(graph.digraph, key=rank.__getitem__):
+        node, waits = graph.node(node_id), list(graph.digraph.predecessors(node_id))
+        if len(waits) == 1 and graph.node(waits[0]).skill.object == node.skill.object:
+            branch, line = branches[waits[0]]
+            line.append(f" → {_words(node, named=False)}")
+        else:
+            parent = branches[waits[-1]][0] if waits else tree
+            line = Text(_words(node, named=True))
+            line.append(_others(waits[:-1]), style="dim")
+            branch = parent.add(line)
+        branches[node_id] = branch, line
+    return tree
+
+
+def _words(node: SkillNode, *, named: bool) -> str:
+    skill = node.skill
+    words = [skill.name, skill.object] if named else [skill.name]
+    return " ".join([*words, f"in the {skill.place.phrase}"] if isinstance(skill, Put) else words)
+
+
+def _others(waits: list[str]) -> str:
+    """What else a branch waits for, beside the one under which it is drawn."""
+    if not waits:
+        return ""
+    more = ", ".join(waits) if len(waits) <= _NAMED_WAITS else f"{len(waits)} more"
+    return f"  (and after {more})"
