@@ -1,7 +1,8 @@
-"""The embedded planner on generated instructions: `python -m scenarios.eval_planner --count 400`.
+"""The embedded planner on instructions: `python -m scenarios.eval_planner --count 400`.
 
 Exact match of the whole logical form, on new combinations of known template families, on families that
-were never trained on, and on what must be refused. A form that is doubted counts as asked, not as wrong.
+were never trained on, and on what must be refused; then sentences of a person's own (`planner_hazards.yaml`)
+that look like commands and are none that the plan language can say. What is doubted counts as asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
+
+import yaml
 
 from agent.planner.doubt import doubt
 from agent.planner.embedded import MIN_CHOICE_PROBABILITY, EmbeddedPlanner
@@ -22,24 +26,39 @@ FIRST = 30_000_000
 
 
 def score(planner: EmbeddedPlanner, examples: list[Example]) -> dict[str, object]:
-    """How many forms are right, how many are asked about, and how many would be acted on though wrong."""
-    right = asked = wrong = 0
+    """How many forms are right, asked about, refused though they could be done, and acted on though wrong."""
+    counts = dict.fromkeys(("right", "asked", "refused", "acted_wrongly"), 0)
     for item in examples:
-        reading = planner.read(item.instruction)
-        form = LogicalForm.parse(reading.text)
-        if reading.least < MIN_CHOICE_PROBABILITY or doubt(form, item.instruction):
-            asked += 1
+        form = believed(planner, item.instruction)
+        if form is None:
+            counts["asked"] += 1
         elif form == item.form:
-            right += 1
+            counts["right"] += 1
         else:
-            wrong += 1
+            counts["refused" if refuses(form) else "acted_wrongly"] += 1
     n = len(examples)
-    return {
-        "n": n,
-        "right": asdict(wilson(right, n)),
-        "asked": asdict(wilson(asked, n)),
-        "wrong": asdict(wilson(wrong, n)),
-    }
+    return {"n": n, **{name: asdict(wilson(count, n)) for name, count in counts.items()}}
+
+
+def believed(planner: EmbeddedPlanner, instruction: str) -> LogicalForm | None:
+    """The form that would be acted on or refused by; None when the planner would ask."""
+    reading = planner.read(instruction)
+    form = LogicalForm.parse(reading.text)
+    unsure = reading.least < MIN_CHOICE_PROBABILITY or doubt(form, instruction)
+    return None if unsure else form
+
+
+def refuses(form: LogicalForm) -> bool:
+    """Does it move nothing?"""
+    return any(goal.intent is Intent.UNKNOWN for goal in form.goals)
+
+
+def hazards(planner: EmbeddedPlanner) -> dict[str, object]:
+    """Sentences that must move nothing, and those that did."""
+    said = yaml.safe_load((Path(__file__).parent / "planner_hazards.yaml").read_text(encoding="utf-8"))
+    forms = {text: believed(planner, text) for text in said}
+    acted = [text for text, form in forms.items() if form is not None and not refuses(form)]
+    return {"n": len(said), "acted_on": asdict(wilson(len(acted), len(said))), "which": acted}
 
 
 def main() -> None:
@@ -52,14 +71,14 @@ def main() -> None:
     planner = EmbeddedPlanner()
     numbers = range(FIRST, FIRST + 3 * args.count)
     known = [example(0, n) for n in numbers]
-    doable = [e for e in known if all(g.intent is not Intent.UNKNOWN for g in e.form.goals)]
-    refused = [e for e in known if any(g.intent is Intent.UNKNOWN for g in e.form.goals)]
-    held = [example(0, n, held=True) for n in numbers]
-    held = [e for e in held if all(g.intent is not Intent.UNKNOWN for g in e.form.goals)]
+    doable = [e for e in known if not refuses(e.form)]
+    refused = [e for e in known if refuses(e.form)]
+    held = [e for e in (example(0, n, held=True) for n in numbers) if not refuses(e.form)]
     figures = {
         "known families": score(planner, doable[: args.count]),
         "held-out families": score(planner, held[: args.count]),
         "to be refused": score(planner, refused[: args.count]),
+        "hazards": hazards(planner),
     }
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
 
