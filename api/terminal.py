@@ -137,10 +137,11 @@ def outcome_panel(result: CommandResult, folder: Path) -> Panel:
         lines.append(Text(result.code, style="bold"))
     if result.fix:
         lines.append(Text("fix: " + printable(result.fix)))
-    counts = f"{result.steps_done} steps, {result.retries} retries, {result.replans} replans"
-    ratio = result.sim_s / result.wall_s if result.wall_s else 0.0
-    times = f"{result.sim_s:.0f} s simulated in {result.wall_s:.0f} s ({ratio:.1f}x)"
-    lines.append(Text(f"{counts}; {times}", style="dim"))
+    if result.chunks:
+        counts = f"{result.steps_done} steps, {result.retries} retries, {result.replans} replans"
+        ratio = result.sim_s / result.wall_s if result.wall_s else 0.0
+        times = f"{result.sim_s:.0f} s simulated in {result.wall_s:.0f} s ({ratio:.1f}x)"
+        lines.append(Text(f"{counts}; {times}", style="dim"))
     files = [name for name in (VIDEO_FILE, SHEET_FILE) if (folder / name).exists()]
     lines.append(Text(f"trace {folder}" + (f"  with {', '.join(files)}" if files else ""), style="dim"))
     return Panel(Group(*lines), title=result.outcome.value, title_align="left", border_style=style)

@@ -15,15 +15,16 @@ from traces.verify import verify
 
 
 def list_table(folder: Path) -> Table:
-    """Runs under a folder, one line each."""
-    table = Table("when", "outcome", "code", "s", "command", box=None, header_style="dim")
-    table.add_column("folder", overflow="fold")
+    """Runs under a folder, latest first."""
+    table = Table("when", "outcome", "s", "command and folder", box=None, header_style="dim", padding=(0, 1))
     for run in list_runs(folder):
-        when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else "?"
+        when = f"{run.when:%Y-%m-%d\n%H:%M}" if run.when else "?"
         seconds = f"{run.duration_s:.0f}" if run.duration_s is not None else ""
-        cells = (when, run.outcome, run.code, seconds, run.command, str(run.folder))
-        # As Text: what a person or a file name says is never markup.
-        table.add_row(*(Text(printable(cell)) for cell in cells))
+        outcome = Text.assemble(printable(run.outcome), "\n", (printable(run.code), "dim"))
+        told = Text.assemble(
+            printable(run.command[:200]), "\n", (printable(str(run.folder)), "dim"), overflow="fold"
+        )
+        table.add_row(when, outcome, seconds, told)
     return table
 
 
