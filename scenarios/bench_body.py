@@ -14,7 +14,7 @@ import typer
 from numpy.typing import NDArray
 
 from scenarios.fuzz_chunks import Fuzzer
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.arms import embodiment
 from sim.raw_cost import raw_render_s, raw_step_s
 from sim.robot import SimRobot
 from sim.scene import SceneSpec, resolve
@@ -28,6 +28,8 @@ from vla_low_level.ideal_plant import IdealPlant
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
 from vla_low_level.plant import CONTROL_HZ
+
+HOME_RAD = embodiment("panda").home_rad
 
 F64 = NDArray[np.float64]
 
@@ -43,7 +45,7 @@ Count = Annotated[int, typer.Option(min=1)]
 @app.command()
 def guard(count: Count = 100_000, seed: int = 0) -> None:
     """Random chunks of every family on an ideal arm; counts 240 Hz targets outside a limit."""
-    kinematics = Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
+    kinematics = embodiment("panda").kinematics()
     rng = np.random.default_rng([seed, 0xF0221])
     fuzzer, audit = Fuzzer(rng), MotionAudit(kinematics, PANDA)
     verdicts: Counter[str] = Counter()
@@ -109,7 +111,7 @@ def stop(tries: Count = 1000, seed: int = 0) -> None:
 def cost(blocks: Count = 5, seed: int = 7) -> None:
     """A whole 240 Hz step, and a picture, against bare PyBullet on the same world."""
     world = World(resolve(SceneSpec(), seed))
-    body = Body(world, Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK), PANDA, HOME_RAD)
+    body = Body(world, embodiment("panda").kinematics(), PANDA, HOME_RAD)
     raw, whole, raw_frame, frame = [], [], [], []
     for block in range(blocks):
         raw.append(raw_step_s(world, BLOCK_STEPS))

@@ -1,72 +1,91 @@
-"""The Franka Panda as a low-poly model: collision meshes serve as visuals, which renders 12 times faster."""
+"""Any arm with the Panda's hand, as a PyBullet body."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import xml.etree.ElementTree as ET
-from pathlib import Path
+from dataclasses import dataclass
 
-import numpy as np
 import pybullet as p
-import pybullet_data
 
-ARM_JOINTS = tuple(range(7))
-FINGER_JOINTS = (9, 10)
-FINGER_LINKS = (9, 10)
+from sim.arms.urdf import FINGER_JOINTS, HAND_LINK
+from vla_low_level.embodiment import Embodiment
+
 FINGER_STROKE_M = 0.04
-ARM_FORCES = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)
 GRIPPER_FORCE_N = 40.0
-TOOL_LINK = "panda_grasptarget"
-
-HOME_RAD = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.pi / 4])
-"""Hand pointing down at (0.31, 0, 0.49), fingers along world y."""
+LIGHT, DARK = (0.93, 0.93, 0.95, 1.0), (0.35, 0.35, 0.37, 1.0)
+TINTS = {"kuka_iiwa": (0.95, 0.55, 0.25, 1.0)}
 
 
-def source_urdf() -> Path:
-    """The URDF that the model is made from; its kinematics are used as they stand."""
-    return Path(pybullet_data.getDataPath()) / "franka_panda" / "panda.urdf"
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A loaded arm.
+
+    Attributes:
+        body: PyBullet's number of it.
+        joints: Indices of the arm's joints, base to hand.
+        fingers: Indices of the two finger joints, which are their links' as well.
+        hand: Index of the hand's link.
+    """
+
+    body: int
+    joints: tuple[int, ...]
+    fingers: tuple[int, ...]
+    hand: int
 
 
-def low_poly_urdf() -> str:
-    """The URDF with light visuals, absolute mesh paths, and no friction anchors, which break determinism."""
-    folder = source_urdf().parent
-    tree = ET.parse(source_urdf())
-    for mesh in tree.iter("mesh"):
-        name = mesh.get("filename", "").rsplit("/", 1)[-1]
-        mesh.set("filename", str(folder / "meshes" / "collision" / name))
-    for contact in tree.iter("contact"):
-        for anchor in contact.findall("friction_anchor"):
-            contact.remove(anchor)
-    return ET.tostring(tree.getroot(), encoding="unicode")
-
-
-def add_arm(client: int) -> int:
-    """Load the arm at home, base fixed at the origin."""
+def add_arm(client: int, embodiment: Embodiment) -> Arm:
+    """Load an arm at home, fingers open."""
     handle, path = tempfile.mkstemp(suffix=".urdf")
     try:
         with os.fdopen(handle, "w") as file:
-            file.write(low_poly_urdf())
+            file.write(embodiment.urdf)
         body: int = p.loadURDF(path, useFixedBase=True, physicsClientId=client)
     finally:
         os.unlink(path)
-    for joint, angle in zip(ARM_JOINTS, HOME_RAD, strict=True):
+    arm = _find(client, body, embodiment)
+    for joint, angle in zip(arm.joints, embodiment.home_rad, strict=True):
         p.resetJointState(body, joint, angle, physicsClientId=client)
-    for joint in FINGER_JOINTS:
+    for joint in arm.fingers:
         p.resetJointState(body, joint, FINGER_STROKE_M, physicsClientId=client)
-    for link in range(-1, p.getNumJoints(body, physicsClientId=client)):
-        grey = 0.93 if link not in FINGER_LINKS else 0.35
-        p.changeVisualShape(body, link, rgbaColor=[grey, grey, grey + 0.02, 1], physicsClientId=client)
+    _dress(client, arm, embodiment)
+    return arm
+
+
+def _find(client: int, body: int, embodiment: Embodiment) -> Arm:
+    """Joint and link indices by name; a link has its joint's index."""
+    joints, links = {}, {}
+    for index in range(p.getNumJoints(body, physicsClientId=client)):
+        info = p.getJointInfo(body, index, physicsClientId=client)
+        joints[info[1].decode()] = links[info[12].decode()] = index
+    return Arm(
+        body,
+        tuple(joints[name] for name in embodiment.arm_joints),
+        tuple(joints[name] for name in FINGER_JOINTS),
+        links[HAND_LINK],
+    )
+
+
+def _dress(client: int, arm: Arm, embodiment: Embodiment) -> None:
+    """Colours, no damping, and fingers that grip."""
+    tint = TINTS.get(embodiment.name, LIGHT)
+    for link in range(-1, p.getNumJoints(arm.body, physicsClientId=client)):
+        colour = DARK if link in arm.fingers else LIGHT if link >= arm.hand else tint
+        p.changeVisualShape(arm.body, link, rgbaColor=colour, physicsClientId=client)
         p.changeDynamics(
-            body,
+            arm.body,
             link,
             linearDamping=0.0,
             angularDamping=0.0,
             activationState=p.ACTIVATION_STATE_DISABLE_SLEEPING,
             physicsClientId=client,
         )
-    for link in FINGER_LINKS:
+    for link in arm.fingers:
         p.changeDynamics(
-            body, link, lateralFriction=1.0, spinningFriction=0.005, frictionAnchor=0, physicsClientId=client
+            arm.body,
+            link,
+            lateralFriction=1.0,
+            spinningFriction=0.005,
+            frictionAnchor=0,
+            physicsClientId=client,
         )
-    return body

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pybullet as p
 
-from sim.scene import PlacedObject, PlacedPlace
+from sim.scene import PlacedObject, PlacedPlace, Variation
 from vla_low_level.geometry import (
     BOTTLE_RADIUS_M,
     CUBE_SIDE_M,
@@ -41,7 +41,6 @@ FIXTURE_COLOURS: dict[Place, Rgba] = {
     Place.BIN: (0.16, 0.17, 0.19, 1.0),
     Place.TRAY: (0.62, 0.42, 0.24, 1.0),
 }
-TABLE_COLOUR: Rgba = (0.83, 0.78, 0.70, 1.0)
 MASS_KG = {
     Category.CUP: 0.08,
     Category.PLATE: 0.14,
@@ -72,29 +71,36 @@ class Cylinder:
     rgba: Rgba
 
 
-def add_table(client: int) -> int:
+def add_table(client: int, variation: Variation) -> int:
     """The table top, its surface at z = 0."""
     half = [0.60, 0.85, 0.30]
     shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=half, physicsClientId=client)
-    look = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=TABLE_COLOUR, physicsClientId=client)
+    look = p.createVisualShape(
+        p.GEOM_BOX, halfExtents=half, rgbaColor=(*variation.table, 1.0), physicsClientId=client
+    )
     body: int = p.createMultiBody(0, shape, look, [0.42, 0, -0.30], physicsClientId=client)
     _surface(client, body)
     return body
 
 
-def add_object(client: int, item: PlacedObject) -> int:
+def add_object(client: int, item: PlacedObject, variation: Variation) -> int:
     """A loose object; its frame's origin is its centre of mass, `base_offset_m` above its base."""
     z = item.position_m[2] + base_offset_m(item.category)
     position = [item.position_m[0], item.position_m[1], z]
     turn = p.getQuaternionFromEuler([0, 0, item.yaw_rad])
-    rgba = COLOURS[item.colour]
+    rgba = _tinted(COLOURS[item.colour], variation.tint)
     if item.category is Category.PLATE:
         body = _add_plate(client, position, turn, rgba)
     else:
         body = _add_single(client, item.category, position, turn, rgba)
     for link in range(-1, p.getNumJoints(body, physicsClientId=client)):
-        _surface(client, body, link)
+        _surface(client, body, link, variation.friction)
     return body
+
+
+def _tinted(rgba: Rgba, tint: Vector) -> Rgba:
+    red, green, blue = (min(1.0, max(0.0, a + b)) for a, b in zip(rgba[:3], tint, strict=True))
+    return red, green, blue, 1.0
 
 
 def base_offset_m(category: Category) -> float:
@@ -102,11 +108,11 @@ def base_offset_m(category: Category) -> float:
     return 0.004 if category is Category.PLATE else OBJECTS[category].height_m / 2
 
 
-def _surface(client: int, body: int, link: int = -1) -> None:
+def _surface(client: int, body: int, link: int = -1, friction: float = 1.0) -> None:
     p.changeDynamics(
         body,
         link,
-        lateralFriction=1.0,
+        lateralFriction=friction,
         spinningFriction=0.005,
         rollingFriction=0.001,
         activationState=p.ACTIVATION_STATE_DISABLE_SLEEPING,

@@ -48,11 +48,14 @@ class Camera:
 
 
 OVERHEAD = Camera(320, 240, math.radians(48.0), near_m=0.3, far_m=2.5)
+TABLE = Camera(192, 128, math.radians(37.5), near_m=0.3, far_m=2.5)
+"""What a policy is given of the overhead view: the part that matters, and not more pixels than it needs."""
 WRIST = Camera(96, 96, math.radians(75.0), near_m=0.02, far_m=2.0)
 FRONT = Camera(480, 320, math.radians(42.0), near_m=0.2, far_m=5.0, shadow=True)
 
 OVERHEAD_EYE: Vector = (0.95, 0.0, 1.10)
 OVERHEAD_TARGET: Vector = (0.42, 0.0, 0.0)
+TABLE_TARGET: Vector = (0.44, 0.0, 0.0)
 FRONT_EYE: Vector = (1.45, -0.75, 0.95)
 FRONT_TARGET: Vector = (0.36, 0.0, 0.12)
 

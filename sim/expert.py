@@ -19,6 +19,7 @@ from vla_low_level.nouns import Category
 from vla_low_level.policies.grasps import TRAVEL_HEIGHT_M, Obstacle, discs, ranked, room_around
 from vla_low_level.policies.specialist import HOME_YAW_RAD, preferred_yaw
 from vla_low_level.policy import GraspTarget, ReleaseTarget
+from vla_low_level.rotations import wrap
 
 # Fingers open this much further than the object is wide; just enough, so that neighbours are not pushed.
 SLACK_M = 0.024
@@ -35,6 +36,8 @@ ENOUGH_M = 0.012
 OVERLAP_M = {Category.SPOON: 0.020, Category.CUBE: 0.008}
 # Of the hand against the arm's bearing, home yaw left out; the last joint's limit is 2.0 on one side.
 WRIST_TURN_RAD = 1.8
+# Room beyond this decides nothing in a demonstration.
+NO_PREFERENCE_M = 0.012
 # Room may be this negative: obstacles are drawn a little too large.
 TIGHT_M = -0.004
 
@@ -59,12 +62,45 @@ def grasp(truth: SceneTruth, places: Sequence[PlacedPlace], object_id: str) -> H
     return Held(GraspTarget(best.target.position_m, yaw, best.target.height_m), item)
 
 
+def choose_grasp(truth: SceneTruth, places: Sequence[PlacedPlace], object_id: str) -> Held | None:
+    """As `grasp`, but near equals are told apart by what a camera shows: least twist, then the inner side.
+
+    A policy can only learn a choice that depends smoothly on what it sees.
+    """
+    item = next(o for o in truth.objects if o.id == object_id)
+    if item.fallen or item.on_floor:
+        return None
+    found = ranked(item.category, item.position_m, item.yaw_rad, _obstacles(truth, places, object_id))
+    roomy = [g for g in found if g.room_m >= min(found[0].room_m, NO_PREFERENCE_M) - 1e-9]
+    if found[0].room_m < TIGHT_M:
+        return None
+    x, y = item.position_m[:2]
+    natural = HOME_YAW_RAD + math.atan2(y, x)
+
+    def cost(target: GraspTarget) -> float:
+        twist = abs(wrap(2 * (target.yaw_rad - natural))) / 2
+        inner = abs(float(target.position_m[1])) - abs(y)
+        return twist + 2.0 * inner
+
+    best = min((g.target for g in roomy), key=cost)
+    yaw = preferred_yaw(best.yaw_rad, best.position_m, HOME_YAW_RAD)
+    return Held(GraspTarget(best.position_m, yaw, best.height_m, best.opening), item)
+
+
 def release(
-    truth: SceneTruth, places: Sequence[PlacedPlace], held: Held, fixture: PlacedPlace
+    truth: SceneTruth,
+    places: Sequence[PlacedPlace],
+    held: Held,
+    fixture: PlacedPlace,
+    inner_m: float = 0.0,
 ) -> ReleaseTarget | None:
-    """Where to open the fingers so that the object's centre lands on a free spot; None when there is none."""
+    """Where to open the fingers so that the object's centre lands on a free spot; None when there is none.
+
+    Spots nearer to the arm's axis than `inner_m` are out of its reach.
+    """
     others = [o for o in truth.objects if o.id != held.item.id and not o.on_floor]
     spots = _free_spots(held.item.category, fixture, others)
+    spots = [spot for spot in spots if math.hypot(*spot) > inner_m]
     if not spots:
         return None
     obstacles = _obstacles(truth, places, held.item.id)

@@ -9,7 +9,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
 from sim.cameras import OVERHEAD, WRIST
 from sim.scene import SceneSpec, resolve
 from sim.truth import read_truth
@@ -17,7 +16,6 @@ from sim.world import World
 from vla_low_level.action import ACTION_DIM
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
 
 Observed = dict[str, Any]
@@ -49,7 +47,6 @@ class TabletopEnv(gymnasium.Env[Observed, NDArray[np.float32]]):
         """Args: `scene` names a built-in scene or a YAML file. Raises `TandemError` when it is neither."""
         self.render_mode = render_mode
         self._spec = SceneSpec.load(scene)
-        self._kinematics = Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
         self._world: World | None = None
         self._body: Body | None = None
         self._chunks = 0
@@ -76,7 +73,8 @@ class TabletopEnv(gymnasium.Env[Observed, NDArray[np.float32]]):
         super().reset(seed=seed, options=options)
         self.close()
         self._world = World(resolve(self._spec, int(self.np_random.integers(2**31))))
-        self._body = Body(self._world, self._kinematics, PANDA, HOME_RAD)
+        arm = self._world.embodiment
+        self._body = Body(self._world, arm.kinematics(), arm.limits, arm.home_rad)
         self._chunks = 0
         return self._observe(self._body), {"scene_seed": self._world.placed.seed}
 

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from sim import cameras
-from sim.arm import ARM_JOINTS, FINGER_JOINTS, FINGER_STROKE_M, HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.arm import FINGER_STROKE_M
 from sim.bodies import base_offset_m
 from sim.scene import AREA_X_M, AREA_Y_M, SLOTS, PlacedObject, PlacedPlace, PlacedScene
 from sim.truth import read_truth
 from sim.world import World
 from vla_low_level.geometry import OBJECTS, PLACES
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.nouns import Category, Colour, Place
 from vla_low_level.rotations import rotation_matrix, tool_down
 
@@ -67,8 +66,9 @@ class LabelledWorld:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._kinematics = Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
         self._world = World(_pool(rng))
+        self._home = self._world.embodiment.home_rad
+        self._kinematics = self._world.embodiment.kinematics()
 
     def close(self) -> None:
         """Free the physics server."""
@@ -78,7 +78,7 @@ class LabelledWorld:
         """Throw, settle, pose the arm, take the picture and read the labels."""
         rng, world = self._rng, self._world
         chosen = self._throw()
-        self._pose_arm(HOME_RAD, 1.0)
+        self._pose_arm(self._home, 1.0)
         for _ in range(SETTLE_STEPS):
             p.stepSimulation(physicsClientId=world.client)
         held = self._arm_and_held(chosen)
@@ -164,7 +164,7 @@ class LabelledWorld:
         rng = self._rng
         kind = rng.random()
         if kind < 0.35:
-            self._pose_arm(HOME_RAD, float(rng.choice([0.0, 1.0])))
+            self._pose_arm(self._home, float(rng.choice([0.0, 1.0])))
             return None
         hovering = kind > 0.82
         middle = (0.48, 0.0, 0.34) if hovering else (0.30, 0.0, 0.41)
@@ -181,21 +181,21 @@ class LabelledWorld:
         return held
 
     def _reach(self, tool: NDArray[np.float64], yaw: float) -> NDArray[np.float64]:
-        joints = HOME_RAD.copy()
+        joints = self._home.copy()
         start, _, _ = self._kinematics.forward(joints)
         for k in range(1, 31):
             part = min(1.0, k / 25)
             turned = tool_down(-math.pi / 2 + part * (yaw + math.pi / 2))
             goal = start + (tool - start) * part
-            joints = joints + self._kinematics.step_towards(joints, goal, turned, HOME_RAD)
+            joints = joints + self._kinematics.step_towards(joints, goal, turned, self._home)
         return joints
 
     def _pose_arm(self, joints: NDArray[np.float64], opening: float) -> None:
-        for joint, angle in zip(ARM_JOINTS, joints, strict=True):
-            p.resetJointState(self._world.arm, joint, angle, physicsClientId=self._world.client)
-        for joint in FINGER_JOINTS:
+        for joint, angle in zip(self._world.arm.joints, joints, strict=True):
+            p.resetJointState(self._world.arm.body, joint, angle, physicsClientId=self._world.client)
+        for joint in self._world.arm.fingers:
             p.resetJointState(
-                self._world.arm, joint, opening * FINGER_STROKE_M, physicsClientId=self._world.client
+                self._world.arm.body, joint, opening * FINGER_STROKE_M, physicsClientId=self._world.client
             )
 
     def _visible(self, pose: NDArray[np.float64]) -> dict[int, int]:

@@ -14,7 +14,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
 from sim.channel import Channel
 from sim.messages import from_observation, from_report, to_limits
 from sim.scene import PlacedScene
@@ -22,7 +21,6 @@ from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.plant import CONTROL_HZ
 from vla_low_level.robot import Decision, Verdict
 from vla_low_level.wire import Message
@@ -47,9 +45,9 @@ class Server:
         self._world = World(PlacedScene.model_validate(told["scene"]))
         self._body = Body(
             self._world,
-            Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK),
-            to_limits(told["limits"]),
-            HOME_RAD,
+            self._world.embodiment.kinematics(),
+            self._world.embodiment.limits if told["limits"] is None else to_limits(told["limits"]),
+            self._world.embodiment.home_rad,
             time.monotonic if self._realtime else None,
         )
         self._stopped_at_s: float | None = None

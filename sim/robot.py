@@ -19,7 +19,7 @@ from sim.messages import from_limits, to_observation, to_report
 from sim.scene import PlacedScene
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
-from vla_low_level.limits import PANDA, Limits
+from vla_low_level.limits import Limits
 from vla_low_level.observation import Observation
 from vla_low_level.robot import ExecutionReport
 from vla_low_level.wire import Message, WireError
@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class SimRobot:
-    """A Panda on a simulated table. Implements `vla_low_level.robot.Robot`; a context manager.
+    """An arm at a simulated table. Implements `vla_low_level.robot.Robot`; a context manager.
 
     Calls may come from any thread, one at a time; `stop` at any time, also from a signal handler.
 
@@ -68,9 +68,12 @@ class SimRobot:
         *,
         clock: Clock = "lockstep",
         privileged: bool = False,
-        limits: Limits = PANDA,
+        limits: Limits | None = None,
     ) -> SimRobot:
-        """Start a body. Returns at once; the first request waits until the world stands."""
+        """Start a body. Returns at once; the first request waits until the world stands.
+
+        `limits` replace the ones of the scene's arm.
+        """
         ours, theirs = socket.socketpair()
         stop_ours, stop_theirs = socket.socketpair()
         stop_ours.settimeout(0)
@@ -83,7 +86,7 @@ class SimRobot:
             "scene": placed.model_dump(mode="json"),
             "clock": clock,
             "privileged": privileged,
-            "limits": from_limits(limits),
+            "limits": limits and from_limits(limits),
         }
         with contextlib.suppress(ConnectionError):
             # A body that died at once is reported by the first request.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from traces.errors import TandemError
-from vla_low_level.geometry import OBJECTS, PLACES
+from vla_low_level.geometry import (
+    BUTTON_BASE_M,
+    CABINET_SIZE_M,
+    DRAWER_TRAVEL_M,
+    HAND_HALF_LENGTH_M,
+    HAND_HALF_WIDTH_M,
+    HANDLE_HEIGHT_M,
+    HANDLE_STANDOFF_M,
+    LAMP_OFFSET_M,
+    OBJECTS,
+    PLACES,
+)
 from vla_low_level.nouns import Category, Colour, Place
 
 MAX_FILE_BYTES = 64 * 1024
+WALL_M = 0.006
 SCENES = Path(__file__).parent / "scenes"
 
 # Where objects start. Every point of it, and of every place, is within reach of a hand pointing down.
@@ -28,6 +41,9 @@ SLOTS: dict[Place, tuple[float, float]] = {
     Place.BIN: (0.180, 0.420),
     Place.UTENSIL_HOLDER: (0.712, 0.0),
 }
+# Where the cabinet's middle and the lamp's button stand, when a scene has them.
+CABINET_M = (0.735, 0.195)
+BUTTON_M = (0.655, -0.215)
 JITTER_M = 0.012
 GAP_M = 0.030
 TALL_M = 0.06
@@ -61,6 +77,20 @@ class PlaceSpec(_Frozen):
     position: tuple[Coordinate, Coordinate] | None = None
 
 
+class DrawerSpec(_Frozen):
+    """A cabinet with a drawer: closed, or open this far, m."""
+
+    position: tuple[Coordinate, Coordinate] | None = None
+    opening: Annotated[float, Field(ge=0.0, le=DRAWER_TRAVEL_M, allow_inf_nan=False)] = 0.0
+
+
+class LampSpec(_Frozen):
+    """A lamp with a button; `position` is the button's."""
+
+    position: tuple[Coordinate, Coordinate] | None = None
+    lit: bool = False
+
+
 class SceneSpec(_Frozen):
     """A scene as a person writes it in YAML.
 
@@ -69,12 +99,16 @@ class SceneSpec(_Frozen):
         count: Least and most objects, when `objects` is empty.
         places: Fixtures; all five when empty.
         light: Direction that light comes from; drawn from the seed when left out.
+        drawer: A cabinet, if there is one; `drawer: {}` is a closed one at its usual place.
+        lamp: A lamp, if there is one.
     """
 
     objects: tuple[ObjectSpec, ...] = Field(default=(), max_length=12)
     count: tuple[Annotated[int, Field(ge=0, le=9)], Annotated[int, Field(ge=0, le=9)]] = (4, 8)
     places: tuple[PlaceSpec, ...] = Field(default=(), max_length=5)
     light: tuple[Coordinate, Coordinate, Coordinate] | None = None
+    drawer: DrawerSpec | None = None
+    lamp: LampSpec | None = None
 
     @staticmethod
     def load(name_or_path: str) -> SceneSpec:
@@ -103,6 +137,44 @@ class PlacedPlace(_Frozen):
     position_m: tuple[float, float]
 
 
+class PlacedDrawer(_Frozen):
+    """A cabinet: the middle of its footprint, m, and how far its drawer is out, m."""
+
+    position_m: tuple[float, float]
+    opening_m: float = 0.0
+
+    @property
+    def handle_m(self) -> tuple[float, float, float]:
+        """Middle of the handle's bar when the drawer is closed, world."""
+        out = CABINET_SIZE_M[0] / 2 + WALL_M + HANDLE_STANDOFF_M
+        return (self.position_m[0] - out, self.position_m[1], HANDLE_HEIGHT_M)
+
+
+class PlacedLamp(_Frozen):
+    """A lamp: where its button stands, m, and whether it is lit."""
+
+    position_m: tuple[float, float]
+    lit: bool = False
+
+
+class Variation(_Frozen):
+    """What differs from one real table to the next; the default is the nominal world.
+
+    Attributes:
+        friction: Of the objects.
+        table: The table top's colour, 0..1.
+        tint: Added to every object's colour, by channel.
+        camera_turn_rad: Rotation vector by which the fixed cameras are off their pose, camera axes.
+        camera_shift_m: By which they are off their place, world.
+    """
+
+    friction: float = 1.0
+    table: tuple[float, float, float] = (0.83, 0.78, 0.70)
+    tint: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    camera_turn_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    camera_shift_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
 class PlacedScene(_Frozen):
     """Everything that determines the world; it goes into the trace, and rebuilds the world from it."""
 
@@ -110,6 +182,10 @@ class PlacedScene(_Frozen):
     objects: tuple[PlacedObject, ...]
     places: tuple[PlacedPlace, ...]
     light: tuple[float, float, float]
+    drawer: PlacedDrawer | None = None
+    lamp: PlacedLamp | None = None
+    arm: str = "panda"
+    variation: Variation = Variation()
 
 
 def builtin_scenes() -> tuple[str, ...]:
@@ -167,10 +243,58 @@ def resolve(spec: SceneSpec, seed: int) -> PlacedScene:
     places = _place_fixtures(spec, rng)
     # Large footprints first: small ones still fit in between.
     kinds = sorted(_draw_kinds(spec, rng), key=lambda k: -OBJECTS[_category(k)].footprint_radius_m)
-    placed = _place_objects(kinds, places, rng)
+    drawer, lamp = _place_furniture(spec)
+    placed = _place_objects(kinds, _KeepOut(places, _swept(drawer, lamp)), rng)
     azimuth, height = rng.uniform(-math.pi, math.pi), rng.uniform(1.2, 2.0)
     light = spec.light or (math.cos(azimuth), math.sin(azimuth), height)
-    return PlacedScene(seed=seed, objects=tuple(placed), places=places, light=light)
+    return PlacedScene(seed=seed, objects=tuple(placed), places=places, light=light, drawer=drawer, lamp=lamp)
+
+
+def _place_furniture(spec: SceneSpec) -> tuple[PlacedDrawer | None, PlacedLamp | None]:
+    drawer, lamp = spec.drawer, spec.lamp
+    return (
+        PlacedDrawer(position_m=drawer.position or CABINET_M, opening_m=drawer.opening) if drawer else None,
+        PlacedLamp(position_m=lamp.position or BUTTON_M, lit=lamp.lit) if lamp else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """An upright rectangle on the table: centre and half extents, m."""
+
+    centre_m: tuple[float, float]
+    half_m: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _KeepOut:
+    """Where objects may not start: fixtures, and what furniture and its moving parts sweep."""
+
+    places: tuple[PlacedPlace, ...]
+    swept: tuple[Rectangle, ...]
+
+
+def _swept(drawer: PlacedDrawer | None, lamp: PlacedLamp | None) -> tuple[Rectangle, ...]:
+    """The cabinet with its drawer pulled out, the button and the lamp, and the hand that works them.
+
+    The hand lies along x there, which is the way between the drawer's handle and its front.
+    """
+    found = []
+    hand = (HAND_HALF_LENGTH_M, HAND_HALF_WIDTH_M)
+    if drawer:
+        x, y = drawer.position_m
+        depth, width, _ = CABINET_SIZE_M
+        handle = drawer.handle_m[0]
+        far = handle - DRAWER_TRAVEL_M
+        found.append(Rectangle((x - DRAWER_TRAVEL_M / 2, y), ((depth + DRAWER_TRAVEL_M) / 2, width / 2)))
+        found.append(Rectangle(((handle + far) / 2, y), ((handle - far) / 2 + hand[0], hand[1])))
+    if lamp:
+        x, y = lamp.position_m
+        dx, dy = LAMP_OFFSET_M
+        half = BUTTON_BASE_M[0] / 2
+        found.append(Rectangle((x + dx / 2, y + dy / 2), (half + abs(dx) / 2, half + abs(dy) / 2)))
+        found.append(Rectangle((x, y), hand))
+    return tuple(found)
 
 
 def _category(kind: ObjectSpec) -> Category:
@@ -209,14 +333,14 @@ def _place_fixtures(spec: SceneSpec, rng: np.random.Generator) -> tuple[PlacedPl
 
 
 def _place_objects(
-    kinds: list[ObjectSpec], places: tuple[PlacedPlace, ...], rng: np.random.Generator
+    kinds: list[ObjectSpec], keep_out: _KeepOut, rng: np.random.Generator
 ) -> tuple[PlacedObject, ...]:
     """Put one after the other; begin anew when the early ones leave no room for a late one."""
     stuck = ObjectSpec()
     for _ in range(LAYOUTS):
         placed: list[PlacedObject] = []
         for kind in kinds:
-            found = _place_object(kind, placed, places, rng)
+            found = _place_object(kind, placed, keep_out, rng)
             if found is None:
                 stuck = kind
                 break
@@ -231,12 +355,12 @@ def _place_objects(
 
 
 def _place_object(
-    kind: ObjectSpec, placed: list[PlacedObject], places: tuple[PlacedPlace, ...], rng: np.random.Generator
+    kind: ObjectSpec, placed: list[PlacedObject], keep_out: _KeepOut, rng: np.random.Generator
 ) -> PlacedObject | None:
     category, colour = _category(kind), kind.colour or Colour.RED
     number = 1 + sum((o.category, o.colour) == (category, colour) for o in placed)
     for _ in range(TRIES):
-        x, y = kind.position or _draw_position(kind, category, places, rng)
+        x, y = kind.position or _draw_position(kind, category, keep_out.places, rng)
         candidate = PlacedObject(
             id=f"{colour.value}_{category.value}_{number}",
             category=category,
@@ -246,7 +370,7 @@ def _place_object(
         )
         if kind.position or (
             all(_apart(candidate, other) for other in placed)
-            and (kind.place is not None or all(_outside(candidate, fixture) for fixture in places))
+            and (kind.place is not None or _outside(candidate, keep_out))
         ):
             return candidate
     return None
@@ -275,15 +399,21 @@ def _apart(one: PlacedObject, other: PlacedObject) -> bool:
     return all(math.dist(a[:2], b[:2]) > a[2] + b[2] + gap for a in _discs(one) for b in _discs(other))
 
 
-def _outside(item: PlacedObject, fixture: PlacedPlace) -> bool:
-    """Clear of a fixture's walls; a thing that starts inside one is thrown out by the physics."""
-    size = PLACES[fixture.place]
-    half = [h + size.wall_thickness_m for h in size.half_extent_m]
-    return all(
-        math.hypot(*(max(0.0, abs(disc[k] - fixture.position_m[k]) - half[k]) for k in (0, 1)))
-        > disc[2] + WALL_GAP_M
-        for disc in _discs(item)
-    )
+def _outside(item: PlacedObject, keep_out: _KeepOut) -> bool:
+    """Clear of fixtures and furniture; a thing that starts inside a wall is thrown out by the physics."""
+    walls = [
+        Rectangle(
+            fixture.position_m,
+            tuple(h + PLACES[fixture.place].wall_thickness_m for h in PLACES[fixture.place].half_extent_m),  # type: ignore[arg-type]
+        )
+        for fixture in keep_out.places
+    ]
+    return all(_clear(disc, box) for disc in _discs(item) for box in (*walls, *keep_out.swept))
+
+
+def _clear(disc: tuple[float, float, float], box: Rectangle) -> bool:
+    away = (max(0.0, abs(disc[k] - box.centre_m[k]) - box.half_m[k]) for k in (0, 1))
+    return math.hypot(*away) > disc[2] + WALL_GAP_M
 
 
 def _discs(item: PlacedObject) -> tuple[tuple[float, float, float], ...]:

@@ -10,28 +10,26 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from sim import cameras
-from sim.arm import (
-    ARM_FORCES,
-    ARM_JOINTS,
-    FINGER_JOINTS,
-    FINGER_LINKS,
-    FINGER_STROKE_M,
-    GRIPPER_FORCE_N,
-    HOME_RAD,
-    add_arm,
-)
+from sim.arm import FINGER_STROKE_M, GRIPPER_FORCE_N, add_arm
+from sim.arms import embodiment
 from sim.bodies import add_object, add_place, add_table
+from sim.furniture import Drawer, Lamp
 from sim.scene import PlacedScene
 from traces.errors import TandemError
 from vla_low_level.observation import CameraImage
 from vla_low_level.plant import CONTROL_HZ, PlantState
+from vla_low_level.rotations import rotation_matrix
 
 F64 = NDArray[np.float64]
 
 SETTLE_STEPS = 120
-HAND_LINK = 8
 # Above any speed that the limits allow.
 MAX_FEED_RAD_S = 1.5
+FIXED = {
+    "overhead": (cameras.OVERHEAD, cameras.OVERHEAD_EYE, cameras.OVERHEAD_TARGET),
+    "table": (cameras.TABLE, cameras.OVERHEAD_EYE, cameras.TABLE_TARGET),
+    "front": (cameras.FRONT, cameras.FRONT_EYE, cameras.FRONT_TARGET),
+}
 # The wrist camera sits beside the hand and looks where the fingers point; tool axes, m.
 WRIST_MOUNT = cameras.look_at((0.07, 0.0, 0.0), (0.0, 0.0, 0.12), up=(-1, 0, 0))
 
@@ -53,17 +51,19 @@ class World:
             deterministicOverlappingPairs=1,
             physicsClientId=self.client,
         )
-        add_table(self.client)
-        self.arm = add_arm(self.client)
+        add_table(self.client, placed.variation)
+        self.embodiment = embodiment(placed.arm)
+        self.arm = add_arm(self.client, self.embodiment)
         for fixture in placed.places:
             add_place(self.client, fixture)
-        self.objects = {item.id: add_object(self.client, item) for item in placed.objects}
+        self.drawer = Drawer(self.client, placed.drawer) if placed.drawer else None
+        self.lamp = Lamp(self.client, placed.lamp) if placed.lamp else None
+        self.objects = {item.id: add_object(self.client, item, placed.variation) for item in placed.objects}
         self._loose = frozenset(self.objects.values())
-        self._bodies = (self.arm, *self.objects.values())
         self._steps = 0
-        self._target = HOME_RAD.copy()
+        self._target = self.embodiment.home_rad.copy()
         for _ in range(SETTLE_STEPS):
-            self.command(HOME_RAD, 1.0)
+            self.command(self.embodiment.home_rad, 1.0)
             p.stepSimulation(physicsClientId=self.client)
 
     @property
@@ -73,12 +73,11 @@ class World:
 
     def read(self) -> PlantState:
         """Measure joints, fingers and contacts."""
-        states = p.getJointStates(self.arm, (*ARM_JOINTS, *FINGER_JOINTS), physicsClientId=self.client)
-        values = np.array([state[:2] for state in states])
-        opening = float(values[7:, 0].sum() / (2 * FINGER_STROKE_M))
+        values = self._joint_states()
+        opening = float(values[-2:, 0].sum() / (2 * FINGER_STROKE_M))
         return PlantState(
-            joint_position_rad=values[:7, 0].copy(),
-            joint_velocity_rad_s=values[:7, 1].copy(),
+            joint_position_rad=values[:-2, 0].copy(),
+            joint_velocity_rad_s=values[:-2, 1].copy(),
             gripper_opening=min(1.0, max(0.0, opening)),
             contact_force_n=self._contact_force_n(),
         )
@@ -91,20 +90,20 @@ class World:
             velocity = np.zeros_like(velocity)
         self._target = joint_target_rad.copy()
         p.setJointMotorControlArray(
-            self.arm,
-            ARM_JOINTS,
+            self.arm.body,
+            self.arm.joints,
             p.POSITION_CONTROL,
             targetPositions=joint_target_rad.tolist(),
             targetVelocities=velocity.tolist(),
-            forces=ARM_FORCES,
-            positionGains=[0.15] * 7,
-            velocityGains=[1.0] * 7,
+            forces=self.embodiment.torque_n_m,
+            positionGains=[0.15] * len(self.arm.joints),
+            velocityGains=[1.0] * len(self.arm.joints),
             physicsClientId=self.client,
         )
         finger = gripper_target * FINGER_STROKE_M
         p.setJointMotorControlArray(
-            self.arm,
-            FINGER_JOINTS,
+            self.arm.body,
+            self.arm.fingers,
             p.POSITION_CONTROL,
             targetPositions=[finger, finger],
             forces=[GRIPPER_FORCE_N] * 2,
@@ -112,10 +111,17 @@ class World:
             physicsClientId=self.client,
         )
 
+    def rest(self, joint_rad: F64, gripper: float) -> None:
+        """Take a pose that the arm was put into from outside as the one it is commanded to."""
+        self._target = joint_rad.copy()
+        self.command(joint_rad, gripper)
+
     def step(self) -> None:
         """Advance by one control period."""
         p.stepSimulation(physicsClientId=self.client)
         self._steps += 1
+        if self.lamp:
+            self.lamp.step()
 
     def capture(self, names: Sequence[str]) -> dict[str, CameraImage]:
         """Take pictures. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
@@ -124,12 +130,14 @@ class World:
     def state_hash(self) -> str:
         """sha256 of every position and velocity, float64, in creation order."""
         digest = hashlib.sha256()
-        for body in self._bodies:
+        for body in (self.arm.body, *self.objects.values()):
             pose = p.getBasePositionAndOrientation(body, physicsClientId=self.client)
             speed = p.getBaseVelocity(body, physicsClientId=self.client)
             digest.update(np.array([*pose[0], *pose[1], *speed[0], *speed[1]]).tobytes())
-        joints = p.getJointStates(self.arm, (*ARM_JOINTS, *FINGER_JOINTS), physicsClientId=self.client)
-        digest.update(np.array([state[:2] for state in joints]).tobytes())
+        digest.update(self._joint_states().tobytes())
+        for furniture in (self.drawer, self.lamp):
+            if furniture:
+                digest.update(np.array(furniture.state).tobytes())
         return digest.hexdigest()
 
     def close(self) -> None:
@@ -140,20 +148,33 @@ class World:
 
     def _capture(self, name: str) -> CameraImage:
         light = self.placed.light
-        match name:
-            case "overhead":
-                pose = cameras.look_at(cameras.OVERHEAD_EYE, cameras.OVERHEAD_TARGET)
-                return cameras.render(self.client, cameras.OVERHEAD, pose, light)
-            case "front":
-                pose = cameras.look_at(cameras.FRONT_EYE, cameras.FRONT_TARGET)
-                return cameras.render(self.client, cameras.FRONT, pose, light)
-            case "wrist":
-                return cameras.render(self.client, cameras.WRIST, self._hand_pose() @ WRIST_MOUNT, light)
-        raise TandemError("CAMERA_UNKNOWN", f"no camera called {name!r}", fix="use overhead, wrist or front")
+        if name == "wrist":
+            return cameras.render(self.client, cameras.WRIST, self._hand_pose() @ WRIST_MOUNT, light)
+        if name not in FIXED:
+            raise TandemError(
+                "CAMERA_UNKNOWN", f"no camera called {name!r}", fix=f"use {', '.join(FIXED)} or wrist"
+            )
+        camera, eye, target = FIXED[name]
+        return cameras.render(self.client, camera, self._off(cameras.look_at(eye, target)), light)
+
+    def _off(self, pose: F64) -> F64:
+        """A fixed camera's true pose: a little off the nominal one in a varied world."""
+        variation = self.placed.variation
+        pose[:3, :3] = pose[:3, :3] @ rotation_matrix(np.array(variation.camera_turn_rad))
+        pose[:3, 3] += variation.camera_shift_m
+        return pose
+
+    def _joint_states(self) -> F64:
+        """Position and velocity [dof + 2, 2] of the arm's joints, rad, and of the fingers, m."""
+        indices = (*self.arm.joints, *self.arm.fingers)
+        states = p.getJointStates(self.arm.body, indices, physicsClientId=self.client)
+        return np.array([state[:2] for state in states])
 
     def _hand_pose(self) -> F64:
         """Hand to world [4, 4]."""
-        state = p.getLinkState(self.arm, HAND_LINK, computeForwardKinematics=1, physicsClientId=self.client)
+        state = p.getLinkState(
+            self.arm.body, self.arm.hand, computeForwardKinematics=1, physicsClientId=self.client
+        )
         pose = np.eye(4)
         pose[:3, :3] = np.array(p.getMatrixFromQuaternion(state[5])).reshape(3, 3)
         pose[:3, 3] = state[4]
@@ -162,8 +183,8 @@ class World:
     def _contact_force_n(self) -> float:
         """Largest force on the arm, what the fingers grip left out."""
         force = 0.0
-        for contact in p.getContactPoints(bodyA=self.arm, physicsClientId=self.client):
-            gripped = contact[3] in FINGER_LINKS and contact[2] in self._loose
-            if not gripped and contact[2] != self.arm:
+        for contact in p.getContactPoints(bodyA=self.arm.body, physicsClientId=self.client):
+            gripped = contact[3] in self.arm.fingers and contact[2] in self._loose
+            if not gripped and contact[2] != self.arm.body:
                 force = max(force, contact[9])
         return force

@@ -90,3 +90,32 @@ FINGER_HALF_WIDTH_M = 0.011
 FINGER_THICKNESS_M = 0.015
 GRIPPER_STROKE_M = 0.080
 """Distance between the fingertips when fully open."""
+
+CABINET_SIZE_M = (0.150, 0.170, 0.076)
+"""Of the cabinet, along x, y, z; its drawer slides out along -x, towards the robot."""
+DRAWER_TRAVEL_M = 0.120
+DRAWER_OPEN_M = 0.080
+"""Out further than this, a drawer is open."""
+DRAWER_CLOSED_M = 0.015
+"""Out less than this, it is closed."""
+HANDLE_HEIGHT_M = 0.048
+HANDLE_STANDOFF_M = 0.045
+"""From the drawer's front to the middle of the bar."""
+HANDLE_LENGTH_M = 0.060
+HANDLE_THICKNESS_M = 0.010
+
+BUTTON_BASE_M = (0.070, 0.070, 0.018)
+BUTTON_RADIUS_M = 0.017
+BUTTON_TOP_M = 0.032
+"""Height of the cap when nobody presses it."""
+BUTTON_TRAVEL_M = 0.008
+BUTTON_SWITCH_M = 0.005
+"""Pressed deeper than this, it switches."""
+LAMP_OFFSET_M = (0.020, -0.085)
+"""From the button to the lamp's foot, x and y."""
+LAMP_HEIGHT_M = 0.170
+LAMP_SHADE_RADIUS_M = 0.034
+LAMP_SHADE_HEIGHT_M = 0.050
+
+SIDE_Y_M = 0.150
+"""Things whose centre is further out than this are at the left (y > 0) or the right side of the table."""

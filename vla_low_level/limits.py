@@ -65,3 +65,22 @@ PANDA = Limits(
     box_high_m=np.array([0.80, 0.60, 0.75]),
 )
 """Franka Panda / FER, positions and speeds as published with libfranka; envelope of reduced-speed work."""
+
+KUKA_IIWA = Limits(
+    joint_low_rad=-np.radians([170.0, 120.0, 170.0, 120.0, 170.0, 120.0, 175.0]),
+    joint_high_rad=np.radians([170.0, 120.0, 170.0, 120.0, 170.0, 120.0, 175.0]),
+    joint_speed_rad_s=0.6 * np.radians([85.0, 85.0, 100.0, 75.0, 130.0, 135.0, 135.0]),
+    box_low_m=np.array([0.05, -0.60, 0.002]),
+    box_high_m=np.array([0.80, 0.60, 0.75]),
+    joint_margin_rad=0.05,
+)
+"""KUKA LBR iiwa 14 R820, positions and 60 % of the speeds of its data sheet."""
+
+XARM6 = Limits(
+    joint_low_rad=np.array([-6.2832, -2.059, -3.927, -6.2832, -1.69297, -6.2832]),
+    joint_high_rad=np.array([6.2832, 2.0944, 0.19198, 6.2832, 3.14159, 6.2832]),
+    joint_speed_rad_s=np.full(6, 0.5 * 3.14),
+    box_low_m=np.array([0.05, -0.60, 0.002]),
+    box_high_m=np.array([0.80, 0.60, 0.75]),
+)
+"""UFACTORY xArm 6, positions and half of the speeds of its user manual."""

@@ -44,3 +44,22 @@ class Place(StrEnum):
     def phrase(self) -> str:
         """The place as it is said: `dish rack`."""
         return self.value.replace("_", " ")
+
+
+class Side(StrEnum):
+    """The two sides of the table, as the robot sees them."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+    @property
+    def sign(self) -> int:
+        """Of y on this side."""
+        return 1 if self is Side.LEFT else -1
+
+
+class Switch(StrEnum):
+    """What a button can be pressed for."""
+
+    ON = "on"
+    OFF = "off"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from replay.physics import PhysicsReport, replay_physics
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.arms import embodiment
 from sim.robot import SimRobot
 from sim.scene import SceneSpec, resolve
 from sim.world import World
@@ -20,9 +20,10 @@ from traces.recorder import Recorder
 from vla_low_level.action import ActionChunk
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
 from vla_low_level.recorded_robot import RecordedRobot
+
+HOME_RAD = embodiment("panda").home_rad
 
 SEED = 3
 
@@ -51,7 +52,7 @@ def _rows(k: int) -> np.ndarray:
 def record(folder: Path, script: Script) -> Path:
     placed = resolve(SceneSpec(count=(4, 4)), SEED)
     world = World(placed)
-    kinematics = Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
+    kinematics = embodiment("panda").kinematics()
     body = Body(world, kinematics, PANDA, HOME_RAD)
     recorder = Recorder.open(folder, {names.CLOCK: "lockstep"})
     with recorder, recorder.span(names.COMMAND) as root:

@@ -2,17 +2,18 @@ import numpy as np
 import pytest
 
 from sim import expert
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.arms import embodiment
 from sim.scene import SceneSpec, resolve
 from sim.truth import read_truth
 from sim.world import World
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
 from vla_low_level.nouns import Category, Place
 from vla_low_level.policies.specialist import SpecialistPolicy
 from vla_low_level.policy import Instruction, RetreatTarget, Target
+
+HOME_RAD = embodiment("panda").home_rad
 
 TASKS = [
     (Category.PLATE, Place.DISH_RACK),
@@ -21,7 +22,7 @@ TASKS = [
     (Category.BOTTLE, Place.BIN),
     (Category.CUBE, Place.TRAY),
 ]
-KINEMATICS = Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
+KINEMATICS = embodiment("panda").kinematics()
 
 
 class Driver:

@@ -10,13 +10,12 @@ import numpy as np
 import pybullet as p
 import pytest
 
-from sim.arm import TOOL_LINK, low_poly_urdf
+from sim.arms import embodiment
 from sim.robot import SimRobot
 from sim.scene import ObjectSpec, PlacedScene, SceneSpec, resolve
 from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.nouns import Category
 from vla_low_level.robot import Decision
 from vla_low_level.rotations import rotation_vector
@@ -77,15 +76,18 @@ def test_the_arm_goes_where_its_rows_say(robot):
 
 
 def test_kinematics_agree_with_the_simulator():
-    world, kinematics = World(PLACED), Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
+    world, kinematics = World(PLACED), embodiment("panda").kinematics()
     rng = np.random.default_rng([5, 1])
-    links = [p.getJointInfo(world.arm, j, physicsClientId=world.client)[12].decode() for j in range(12)]
+    links = [p.getJointInfo(world.arm.body, j, physicsClientId=world.client)[12].decode() for j in range(12)]
     for _ in range(10):
         joint = rng.uniform(-1.5, 1.5, 7)
         for k, angle in enumerate(joint):
-            p.resetJointState(world.arm, k, angle, physicsClientId=world.client)
+            p.resetJointState(world.arm.body, k, angle, physicsClientId=world.client)
         state = p.getLinkState(
-            world.arm, links.index(TOOL_LINK), computeForwardKinematics=1, physicsClientId=world.client
+            world.arm.body,
+            links.index(embodiment("panda").tool_link),
+            computeForwardKinematics=1,
+            physicsClientId=world.client,
         )
         position, rotation, _ = kinematics.forward(joint)
         np.testing.assert_allclose(position, state[4], atol=1e-5)

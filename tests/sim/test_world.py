@@ -4,7 +4,6 @@ import sys
 import numpy as np
 import pytest
 
-from sim.arm import HOME_RAD
 from sim.scene import SceneSpec, resolve
 from sim.truth import read_truth
 from sim.world import World
@@ -14,9 +13,10 @@ from vla_low_level.nouns import Category, Place
 
 PROGRAM = """
 import hashlib, os
-from sim.arm import HOME_RAD
 from sim.scene import SceneSpec, resolve
 from sim.world import World
+
+HOME_RAD = embodiment("panda").home_rad
 world = World(resolve(SceneSpec.load("table"), 11))
 lines = []
 for k in range(240):

@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from scenarios.fuzz_chunks import Family, Fuzzer
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.arms import embodiment
 from vla_low_level.audit import MotionAudit
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.ideal_plant import IdealPlant
-from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
 from vla_low_level.robot import Decision
 
-KINEMATICS = Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
+HOME_RAD = embodiment("panda").home_rad
+
+KINEMATICS = embodiment("panda").kinematics()
 
 
 def new_body(start: np.ndarray = HOME_RAD) -> tuple[IdealPlant, Body]:

@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 
-from sim.arm import HOME_RAD, TOOL_LINK, low_poly_urdf
+from sim.arms import embodiment
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import PANDA
 from vla_low_level.rotations import rotation_matrix, rotation_vector
 
+HOME_RAD = embodiment("panda").home_rad
+
 
 @pytest.fixture(scope="module")
 def panda() -> Kinematics:
-    return Kinematics.from_urdf(low_poly_urdf(), TOOL_LINK)
+    return embodiment("panda").kinematics()
 
 
 def some_joints(seed: int, count: int) -> np.ndarray:
@@ -55,6 +57,6 @@ def test_a_few_steps_reach_a_nearby_pose(panda):
 
 def test_unknown_tip_and_sliding_joints_are_refused():
     with pytest.raises(ValueError, match="no link"):
-        Kinematics.from_urdf(low_poly_urdf(), "elbow_of_a_stranger")
+        Kinematics.from_urdf(embodiment("panda").urdf, "elbow_of_a_stranger")
     with pytest.raises(ValueError, match="prismatic"):
-        Kinematics.from_urdf(low_poly_urdf(), "panda_leftfinger")
+        Kinematics.from_urdf(embodiment("panda").urdf, "panda_leftfinger")

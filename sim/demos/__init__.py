@@ -1,0 +1,1 @@
+"""Demonstrations: tasks in plain words, a teacher that can do them, and recordings of it."""

@@ -1,0 +1,242 @@
+"""What to demonstrate, drawn from a seed: a varied scene, an arm, and a chain of tasks in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.demos.episode import Driver, Frames, Stage, play
+from sim.demos.phrases import Split, wordings
+from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Situation, Task, look
+from sim.scene import (
+    BUTTON_M,
+    CABINET_M,
+    DrawerSpec,
+    LampSpec,
+    ObjectSpec,
+    PlacedScene,
+    SceneSpec,
+    Variation,
+    resolve,
+)
+from sim.truth import TrueObject
+from traces.errors import TandemError
+from vla_low_level.geometry import DRAWER_TRAVEL_M, SIDE_Y_M
+from vla_low_level.nouns import Category, Place, Side, Switch
+from vla_low_level.policies.specialist import HOME_YAW_RAD
+
+ARMS = (("panda", 0.5), ("kuka_iiwa", 0.25), ("xarm6", 0.25))
+HOME_OF = {
+    Category.PLATE: Place.DISH_RACK,
+    Category.CUP: Place.SINK,
+    Category.SPOON: Place.UTENSIL_HOLDER,
+    Category.BOTTLE: Place.BIN,
+    Category.CUBE: Place.TRAY,
+}
+# Thin things are the hardest to take: they are shown more often.
+CATEGORY_WEIGHTS = {
+    Category.SPOON: 0.28,
+    Category.PLATE: 0.18,
+    Category.CUBE: 0.20,
+    Category.CUP: 0.17,
+    Category.BOTTLE: 0.17,
+}
+TASKS = 4
+CORRIDOR_M = 0.085
+FITS = {
+    Place.UTENSIL_HOLDER: (Category.SPOON, Category.CUBE, Category.CUP, Category.BOTTLE),
+    Place.SINK: tuple(Category),
+    Place.DISH_RACK: tuple(Category),
+    Place.BIN: tuple(Category),
+    Place.TRAY: tuple(Category),
+}
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """An episode and what was said.
+
+    Attributes:
+        task: What was shown.
+        text: The words that asked for it.
+        arm: Who showed it.
+        seed: Of the chain; with `number` it names the episode.
+        number: Of the episode within the chain.
+        frames: Every row of it.
+    """
+
+    task: Task
+    text: str
+    arm: str
+    seed: int
+    number: int
+    frames: Frames
+
+
+def draw_scene(rng: np.random.Generator, seed: int, arm: str) -> PlacedScene:
+    """A varied table: some things may lie in fixtures already, there may be a drawer and a lamp."""
+    furnished = rng.random() < 0.55
+    count = int(rng.integers(2, 5)) if furnished else int(rng.integers(2, 8))
+    names, weights = list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values())
+    objects = []
+    for k in range(count):
+        category = names[int(rng.choice(len(names), p=weights))]
+        stored = HOME_OF[category] if k and rng.random() < 0.2 else None
+        objects.append(ObjectSpec(category=category, place=stored))
+    jitter = rng.uniform(-0.012, 0.012, 4)
+    opening = float(rng.uniform(0.6, 1.0)) * DRAWER_TRAVEL_M if rng.random() < 0.5 else 0.0
+    spec = SceneSpec(
+        objects=tuple(objects),
+        drawer=DrawerSpec(
+            position=(CABINET_M[0] + jitter[0], CABINET_M[1] + 0.4 * jitter[1]), opening=opening
+        )
+        if furnished
+        else None,
+        lamp=LampSpec(
+            position=(BUTTON_M[0] + jitter[2], BUTTON_M[1] + jitter[3]), lit=bool(rng.random() < 0.5)
+        )
+        if furnished
+        else None,
+    )
+    return resolve(spec, seed).model_copy(update={"arm": arm, "variation": draw_variation(rng)})
+
+
+def draw_variation(rng: np.random.Generator) -> Variation:
+    """Colours, friction and cameras as they differ from one real table to the next."""
+    grey = rng.uniform(-0.10, 0.08)
+    return Variation(
+        friction=float(rng.uniform(0.7, 1.2)),
+        table=_triple(np.array([0.83, 0.78, 0.70]) + grey + rng.uniform(-0.03, 0.03, 3)),
+        tint=_triple(rng.uniform(-0.04, 0.04, 3)),
+        camera_turn_rad=_triple(rng.normal(0, math.radians(0.12), 3)),
+        camera_shift_m=_triple(rng.normal(0, 0.0015, 3)),
+    )
+
+
+def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in values)
+    return x, y, z
+
+
+def draw_chain(
+    seed: int, *, arm: str | None = None, split: Split = "train", driver: Driver | None = None
+) -> Iterator[Demonstration]:
+    """Every demonstration of one scene that succeeded.
+
+    Args:
+        seed: The same gives the same bytes.
+        arm: Whose; drawn when None.
+        split: Which wordings.
+        driver: A policy to lead astray and be corrected, or None.
+    """
+    rng = np.random.default_rng([seed, 0xDE305])
+    drawn = str(rng.choice([name for name, _ in ARMS], p=[share for _, share in ARMS]))
+    try:
+        stage = Stage(draw_scene(rng, seed, arm or drawn))
+    except TandemError:
+        return
+    try:
+        yield from _tasks(stage, rng, seed, split, driver)
+    finally:
+        stage.close()
+
+
+def _tasks(
+    stage: Stage, rng: np.random.Generator, seed: int, split: Split, driver: Driver | None
+) -> Iterator[Demonstration]:
+    number = 0
+    for _ in range(TASKS):
+        for task in draw_tasks(stage, rng):
+            try:
+                text = str(rng.choice(wordings(task, look(stage.world).scene.objects, split)))
+                if task.kind not in (Kind.PLACE_IN, Kind.PLACE_ON):
+                    scatter(stage, task, rng)
+                frames = play(stage, task, rng, driver=driver)
+            except LookupError:
+                frames, text = None, ""
+            if frames is None:
+                return
+            yield Demonstration(task, text, stage.placed.arm, seed, number, frames)
+            number += 1
+
+
+def draw_tasks(stage: Stage, rng: np.random.Generator) -> list[Task]:
+    """The next thing to show; a pick is followed by what becomes of the object."""
+    now = look(stage.world)
+    options: list[tuple[float, list[Task]]] = []
+    table = [o for o in now.scene.objects if reachable(o, stage)]
+    options += [(0.5 * CATEGORY_WEIGHTS[o.category], [Task(Kind.PICK, o.id), _put_in(o, rng)]) for o in table]
+    for item in table:
+        bases = [b for b in table if b.id != item.id and (item.category, b.category) in STACKABLE]
+        options += [
+            (0.12, [Task(Kind.PICK, item.id), Task(Kind.PLACE_ON, item.id, base=b.id)]) for b in bases
+        ]
+        options += [
+            (0.16, [Task(Kind.PUSH, item.id, side=side)]) for side in Side if _can_push(item, side, now)
+        ]
+    if now.opening_m is not None:
+        kind = Kind.CLOSE_DRAWER if now.opening_m > DRAWER_TRAVEL_M / 2 else Kind.OPEN_DRAWER
+        options.append((0.22, [Task(kind)]))
+    if now.lit is not None:
+        options.append((0.18, [Task(Kind.PRESS, switch=Switch.OFF if now.lit else Switch.ON)]))
+    if not options:
+        return []
+    weights = np.array([weight for weight, _ in options])
+    return options[int(rng.choice(len(options), p=weights / weights.sum()))][1]
+
+
+def reachable(item: TrueObject, stage: Stage) -> bool:
+    """Standing on the bare table, where this arm can take it."""
+    far = math.hypot(*item.position_m[:2]) > stage.world.embodiment.inner_m + 0.025
+    return item.place is None and not item.fallen and not item.on_floor and far and item.position_m[2] < 0.01
+
+
+def _put_in(item: TrueObject, rng: np.random.Generator) -> Task:
+    place = HOME_OF[item.category]
+    if rng.random() < 0.45:
+        able = [p for p, kinds in FITS.items() if item.category in kinds]
+        place = able[int(rng.integers(len(able)))]
+    return Task(Kind.PLACE_IN, item.id, place=place)
+
+
+def _can_push(item: TrueObject, side: Side, now: Situation) -> bool:
+    """Far enough from that side, and nothing in its way or beside it."""
+    x, y, _ = item.position_m
+    if item.category not in PUSHABLE or y * side.sign > SIDE_Y_M - 0.05:
+        return False
+    others = [o.position_m for o in now.scene.objects if o.id != item.id]
+    ahead = [o for o in others if abs(o[0] - x) < CORRIDOR_M + 0.04 and (o[1] - y) * side.sign > -0.16]
+    return not [o for o in ahead if o[1] * side.sign < SIDE_Y_M + 0.13]
+
+
+def scatter(stage: Stage, task: Task, rng: np.random.Generator) -> None:
+    """Begin anywhere: where the hand is, somewhere above the table, or about over the target."""
+    kind = rng.random()
+    if kind < 0.25:
+        return
+    middle, spread = np.array([0.44, 0.0, 0.31]), np.array([0.14, 0.28, 0.12])
+    tool = middle + rng.uniform(-1, 1, 3) * spread
+    if kind > 0.6:
+        tool = near(stage, task) + rng.uniform(-1, 1, 3) * np.array([0.06, 0.06, 0.04])
+    reach = math.hypot(tool[0], tool[1])
+    tool[:2] *= max(1.0, (stage.world.embodiment.inner_m + 0.03) / reach)
+    yaw = HOME_YAW_RAD + math.atan2(tool[1], tool[0]) + float(rng.uniform(-1.1, 1.1))
+    stage.pose(tool, yaw, float(rng.choice([1.0, 1.0, 0.5, 0.0])))
+
+
+def near(stage: Stage, task: Task) -> NDArray[np.float64]:
+    """A point above what the task is about, high enough to hit nothing."""
+    placed = stage.placed
+    if task.object is not None:
+        x, y, _ = look(stage.world).get(task.object).position_m
+    elif task.kind is Kind.PRESS and placed.lamp:
+        x, y = placed.lamp.position_m
+    elif placed.drawer and stage.world.drawer:
+        x, y = placed.drawer.handle_m[0] - stage.world.drawer.state[0], placed.drawer.position_m[1]
+    else:
+        x, y = 0.45, 0.0
+    return np.array([x, y, 0.23])

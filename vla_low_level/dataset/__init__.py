@@ -1,0 +1,1 @@
+"""Demonstrations on disk, in the layout of LeRobotDataset v3.0."""
