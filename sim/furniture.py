@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pybullet as p
 
 from sim.bodies import Box, Cylinder, Rgba, Vector, add_visual
@@ -195,7 +197,7 @@ def _add_lamp(client: int, placed: PlacedLamp) -> int:
 def _linked(
     client: int,
     base: Box,
-    parts: list[Box | Cylinder],
+    parts: Sequence[Box | Cylinder],
     parents: list[int],
     kinds: list[int],
     axis: Vector,

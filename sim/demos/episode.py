@@ -41,7 +41,7 @@ FLIP_CHANCE = 0.08
 EXPIRY_S = 1.0
 
 Driver = Callable[[Observation, int], F32 | None]
-"""Who else may choose the row executed, e.g. a policy that is still learning; None leaves it to the teacher."""
+"""Who else may choose the row executed, e.g. a policy that still learns; None leaves it to the teacher."""
 
 
 @dataclass
@@ -151,7 +151,7 @@ def _done(task: Task, now: Situation, start: Situation, observation: Observation
 
 
 def _noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:
-    """The row with a shove in it; sometimes the fingers do the opposite, though never drop what is carried."""
+    """The row with a shove in it; sometimes the fingers do the opposite, but never drop a load."""
     rough = row.copy()
     rough[:3] += rng.normal(0, 0.5 * MOVE_M, 3).clip(-MOVE_M, MOVE_M).astype(np.float32)
     rough[5] += np.float32(rng.normal(0, 0.6 * TURN_RAD))

@@ -133,7 +133,8 @@ def project(image: CameraImage, point_m: F64) -> NDArray[np.float32]:
     if local[2] < 1e-3:
         return np.full(2, -FAR_PX, np.float32)
     u, v, w = image.intrinsics @ local
-    return np.clip(np.array([u / w, v / w]), -FAR_PX, FAR_PX).astype(np.float32)
+    pixel: NDArray[np.float32] = np.clip(np.array([u / w, v / w]), -FAR_PX, FAR_PX).astype(np.float32)
+    return pixel
 
 
 def orders_for(folder: Path, first_seed: int, scenes: int, arm: str | None = None) -> list[Order]:

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from sim.arms import embodiment
 from sim.scene import SceneSpec, resolve
 from sim.truth import read_truth
 from sim.world import World
@@ -11,10 +12,13 @@ from traces.errors import TandemError
 from vla_low_level.geometry import OBJECTS
 from vla_low_level.nouns import Category, Place
 
+HOME_RAD = embodiment("panda").home_rad
+
 PROGRAM = """
 import hashlib, os
 from sim.scene import SceneSpec, resolve
 from sim.world import World
+from sim.arms import embodiment
 
 HOME_RAD = embodiment("panda").home_rad
 world = World(resolve(SceneSpec.load("table"), 11))

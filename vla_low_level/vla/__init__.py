@@ -1,0 +1,1 @@
+"""The generalist: a flow-matching vision-language-action policy, trained here."""

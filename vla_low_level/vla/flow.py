@@ -1,0 +1,91 @@
+"""Flow matching over chunks (Lipman et al. 2023; the formulation of pi-0, Black et al. 2024).
+
+A chunk x1 is reached from noise x0 along x_t = (1 - t) x0 + t x1; the network learns the velocity x1 - x0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+TIME_DIM = 32
+
+
+class _Block(nn.Module):
+    """An MLP around a skip, with adaptive layer norm (Peebles & Xie 2023)."""
+
+    def __init__(self, width: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.adapt = nn.Linear(condition, 3 * width)
+        self.first = nn.Linear(width, 2 * width)
+        self.second = nn.Linear(2 * width, width)
+        nn.init.zeros_(self.adapt.weight)
+        nn.init.zeros_(self.adapt.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale, shift, gate = self.adapt(condition).chunk(3, -1)
+        hidden = self.norm(x) * (1 + scale) + shift
+        out: Tensor = x + gate * self.second(functional.silu(self.first(hidden)))
+        return out
+
+
+class FlowHead(nn.Module):
+    """Velocity of a chunk given time and a condition."""
+
+    def __init__(self, horizon: int, action_dim: int, condition: int, blocks: int) -> None:
+        super().__init__()
+        self.shape = (horizon, action_dim)
+        size = horizon * action_dim
+        self.into = nn.Linear(size, condition)
+        self.time = nn.Linear(TIME_DIM, condition)
+        self.blocks = nn.ModuleList([_Block(condition, condition) for _ in range(blocks)])
+        self.norm = nn.LayerNorm(condition)
+        self.out = nn.Linear(condition, size)
+
+    def forward(self, chunk: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        """Chunks [B, H, A], times [B] in 0..1, condition [B, c]; velocities [B, H, A]."""
+        told = functional.silu(condition + self.time(_waves(time)))
+        x = self.into(chunk.flatten(1))
+        for block in self.blocks:
+            x = block(x, told)
+        out: Tensor = self.out(self.norm(x)).view(-1, *self.shape)
+        return out
+
+
+def _waves(time: Tensor) -> Tensor:
+    """Sines and cosines of a time in 0..1, [B, TIME_DIM]."""
+    frequencies = torch.exp(torch.linspace(0.0, math.log(200.0), TIME_DIM // 2, device=time.device))
+    angles = time[:, None] * frequencies[None]
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def sample(head: FlowHead, condition: Tensor, noise: Tensor, steps: int) -> Tensor:
+    """Chunks from noise [B, H, A] by Euler's method in `steps` steps."""
+    chunk = noise
+    for k in range(steps):
+        time = torch.full((len(noise),), k / steps, device=noise.device)
+        chunk = chunk + head(chunk, time, condition) / steps
+    return chunk
+
+
+def flow_loss(
+    head: FlowHead, condition: Tensor, chunk: Tensor, valid: Tensor, noise: Tensor, time: Tensor
+) -> Tensor:
+    """Mean squared error of the velocity where rows are valid.
+
+    Args:
+        head: The network.
+        condition: [B, c].
+        chunk: [B, H, A], normalised.
+        valid: [B, H], 1 where the row is a demonstration.
+        noise: [B, H, A].
+        time: [B], 0..1.
+    """
+    t = time[:, None, None]
+    velocity = head((1 - t) * noise + t * chunk, time, condition)
+    error: Tensor = ((velocity - (chunk - noise)) ** 2).mean(2) * valid
+    return error.sum() / valid.sum().clamp(min=1.0)

@@ -1,0 +1,153 @@
+"""The whole network: two cameras, a close look, the arm's state and words, brought to one condition."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vla_low_level.action import ACTION_DIM
+from vla_low_level.state import STATE_DIM
+from vla_low_level.vla.config import TEXT_DIM, VLAConfig
+from vla_low_level.vla.flow import FlowHead
+from vla_low_level.vla.vision import CameraEncoder, CloseLook, Seen, unproject
+
+WORDS, LOOK = 128, 128
+# Distances to the target are shown at these scales, m: for crossing the table, and for the last millimetres.
+SCALES_M = (0.30, 0.06, 0.012)
+HEIGHT_SCALE_M = 0.1
+OFFSET_PX = 8.0
+EMBODIMENT_DIM = 16
+
+
+class Inputs(NamedTuple):
+    """A batch of what the policy is given.
+
+    Attributes:
+        table: [B, 3, H, W], 0..1.
+        wrist: [B, 3, h, w], 0..1.
+        state: [B, 15], as it is measured.
+        text: [B, 384], sentence features.
+        camera: [B, 16], calibration of the table camera.
+        embodiment: [B], indices.
+    """
+
+    table: Tensor
+    wrist: Tensor
+    state: Tensor
+    text: Tensor
+    camera: Tensor
+    embodiment: Tensor
+
+
+class Understanding(NamedTuple):
+    """What the network makes of it, before it draws a chunk.
+
+    Attributes:
+        condition: [B, c], for the flow head, and the embedding that a monitor watches.
+        table: The table camera.
+        wrist: The wrist camera.
+        target_m: [B, 3], where the subgoal ends, world.
+        target_yaw: [B, 2], cosine and sine of twice the finger axis' angle.
+        done: [B], logit.
+    """
+
+    condition: Tensor
+    table: Seen
+    wrist: Seen
+    target_m: Tensor
+    target_yaw: Tensor
+    done: Tensor
+
+
+class VLANetwork(nn.Module):
+    """4 M parameters; `understand`, then draw chunks with `flow`."""
+
+    state_mean: Tensor
+    state_std: Tensor
+    action_mean: Tensor
+    action_std: Tensor
+    text_mean: Tensor
+    text_std: Tensor
+
+    def __init__(self, config: VLAConfig) -> None:
+        super().__init__()
+        self.config = config
+        self._keep_statistics()
+        self.words = nn.Sequential(
+            nn.Linear(TEXT_DIM, 2 * WORDS), nn.SiLU(), nn.Linear(2 * WORDS, WORDS), nn.SiLU()
+        )
+        self.table = CameraEncoder(config.table_px, config.fine, config.middle, WORDS)
+        self.wrist = CameraEncoder(config.wrist_px, 32, config.middle, WORDS)
+        self.look = CloseLook(config.crop_px, WORDS, LOOK)
+        self.embodiment = nn.Embedding(len(config.embodiments), EMBODIMENT_DIM)
+        seen = LOOK + config.fine + 2 * config.middle + 32 + WORDS
+        self.aim = nn.Sequential(nn.Linear(seen, 256), nn.SiLU(), nn.Linear(256, 5))
+        relative = 3 * len(SCALES_M) + 3 + 4 + 3
+        total = seen + relative + STATE_DIM + EMBODIMENT_DIM
+        self.join = nn.Sequential(
+            nn.Linear(total, 512),
+            nn.SiLU(),
+            nn.Linear(512, config.condition),
+            nn.SiLU(),
+            nn.Linear(config.condition, config.condition),
+        )
+        self.done = nn.Sequential(nn.SiLU(), nn.Linear(config.condition, 1))
+        self.flow = FlowHead(config.horizon, ACTION_DIM, config.condition, config.blocks)
+
+    def _keep_statistics(self) -> None:
+        for name in ("state_mean", "state_std", "action_mean", "action_std"):
+            self.register_buffer(name, torch.tensor(getattr(self.config, name)), persistent=False)
+        self.register_buffer("text_mean", torch.zeros(TEXT_DIM))
+        self.register_buffer("text_std", torch.ones(TEXT_DIM))
+
+    def understand(self, given: Inputs, look_px: Tensor | None = None) -> Understanding:
+        """Look and decide where; `look_px` [B, 2] says where to look closely, else the heat-map does."""
+        words = self.words((given.text - self.text_mean) / self.text_std)
+        table, wrist = self.table(given.table, words), self.wrist(given.wrist, words)
+        centre = (table.uv.detach() if look_px is None else look_px).floor()
+        close = self.look(given.table, centre, words).float()
+        words = words.float()
+        seen = torch.cat([close, table.peak, table.mean, wrist.peak, wrist.mean, words], 1)
+        target, yaw = self._target(seen, centre, given.camera)
+        felt = torch.cat(
+            [
+                seen,
+                self._relative(target, yaw, wrist, given.state),
+                (given.state - self.state_mean) / self.state_std,
+                self.embodiment(given.embodiment),
+            ],
+            1,
+        )
+        condition = self.join(felt)
+        return Understanding(condition, table, wrist, target, yaw, self.done(condition).squeeze(1))
+
+    def normalise(self, chunk: Tensor) -> Tensor:
+        """Chunks in their units to unit variance."""
+        return (chunk - self.action_mean) / self.action_std
+
+    def denormalise(self, chunk: Tensor) -> Tensor:
+        """And back."""
+        return chunk * self.action_std + self.action_mean
+
+    def _target(self, seen: Tensor, centre_px: Tensor, camera: Tensor) -> tuple[Tensor, Tensor]:
+        said = self.aim(seen)
+        uv = centre_px + OFFSET_PX * said[:, 0:2]
+        return unproject(uv, HEIGHT_SCALE_M * said[:, 2], camera), said[:, 3:5]
+
+    def _relative(self, target: Tensor, yaw: Tensor, wrist: Seen, state: Tensor) -> Tensor:
+        """The target as the hand has it: how far, how much to turn, and where the wrist camera sees it."""
+        away = target - state[:, 0:3]
+        # The second column of the commanded rotation is the finger axis.
+        cosine, sine = state[:, 6], state[:, 7]
+        cos2, sin2 = cosine**2 - sine**2, 2 * cosine * sine
+        turn = torch.stack(
+            [yaw[:, 0] * cos2 + yaw[:, 1] * sin2, yaw[:, 1] * cos2 - yaw[:, 0] * sin2, yaw[:, 0], yaw[:, 1]],
+            1,
+        )
+        distances = [torch.tanh(away / scale) for scale in SCALES_M]
+        size = torch.tensor([self.config.wrist_px[1], self.config.wrist_px[0]], device=wrist.uv.device)
+        sure = functional.softplus(wrist.heat.flatten(1).amax(1, keepdim=True) * 0.1)
+        return torch.cat([*distances, away / 0.2, turn, 2 * wrist.uv / size - 1, sure], 1)
