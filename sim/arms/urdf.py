@@ -14,6 +14,12 @@ FINGER_JOINTS = ("panda_finger_joint1", "panda_finger_joint2")
 _HAND_LINKS = (HAND_LINK, "panda_leftfinger", "panda_rightfinger", TOOL_LINK)
 _HAND_JOINTS = (*FINGER_JOINTS, "panda_grasptarget_hand")
 
+# Fixed to the table: its mass says nothing but that one was given.
+_MOUNT = (
+    '<link name="table_mount"><inertial><mass value="1"/>'
+    '<inertia ixx="1" ixy="0" ixz="0" iyy="1" iyz="0" izz="1"/></inertial></link>'
+)
+
 Vector = tuple[float, float, float]
 
 
@@ -60,7 +66,7 @@ def with_hand(
                 tree.append(copy.deepcopy(part))
     children = {joint.find("child").get("link") for joint in tree.findall("joint")}  # type: ignore[union-attr]
     root = next(name for name in links if name not in children and name is not None)
-    tree.append(ET.fromstring('<link name="table_mount"/>'))
+    tree.append(ET.fromstring(_MOUNT))
     tree.append(_fixed("mount_joint", "table_mount", root, base_m, (0.0, 0.0, 0.0)))
     tree.append(_fixed("hand_mount", flange, HAND_LINK, offset_m, turn_rpy))
     return ET.tostring(tree, encoding="unicode")

@@ -46,6 +46,8 @@ CATEGORY_WEIGHTS = {
     Category.BOTTLE: 0.17,
 }
 TASKS = 4
+# Ways to say each subgoal that a dataset remembers, so that a policy learns words rather than sentences.
+WORDINGS = 8
 CORRIDOR_M = 0.085
 FITS = {
     Place.UTENSIL_HOLDER: (Category.SPOON, Category.CUBE, Category.CUP, Category.BOTTLE),
@@ -62,7 +64,7 @@ class Demonstration:
 
     Attributes:
         task: What was shown.
-        text: The words that asked for it.
+        texts: Ways to ask for it.
         arm: Who showed it.
         seed: Of the chain; with `number` it names the episode.
         number: Of the episode within the chain.
@@ -70,7 +72,7 @@ class Demonstration:
     """
 
     task: Task
-    text: str
+    texts: tuple[str, ...]
     arm: str
     seed: int
     number: int
@@ -152,15 +154,16 @@ def _tasks(
     for _ in range(TASKS):
         for task in draw_tasks(stage, rng):
             try:
-                text = str(rng.choice(wordings(task, look(stage.world).scene.objects, split)))
+                said = wordings(task, look(stage.world).scene.objects, split)
+                texts = tuple(str(text) for text in rng.permutation(said)[:WORDINGS])
                 if task.kind not in (Kind.PLACE_IN, Kind.PLACE_ON):
                     scatter(stage, task, rng)
                 frames = play(stage, task, rng, driver=driver)
             except LookupError:
-                frames, text = None, ""
+                frames, texts = None, ()
             if frames is None:
                 return
-            yield Demonstration(task, text, stage.placed.arm, seed, number, frames)
+            yield Demonstration(task, texts, stage.placed.arm, seed, number, frames)
             number += 1
 
 

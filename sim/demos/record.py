@@ -67,10 +67,10 @@ class Recorded:
 def record_scene(order: Order, driver: Driver | None = None) -> Recorded:
     """Record one scene into its part."""
     rows: list[dict[str, Any]] = []
-    texts: list[str] = []
+    texts: list[tuple[str, ...]] = []
     for shown in draw_chain(order.seed, arm=order.arm, driver=driver):
         rows += list(_rows(shown, len(texts)))
-        texts.append(shown.text)
+        texts.append(shown.texts)
     write_part(part_path(order.folder, order.seed), rows, texts)
     return Recorded(order.seed, len(texts), len(rows))
 
@@ -96,7 +96,7 @@ def record(
 
 
 def _rows(shown: Demonstration, number: int) -> Iterator[dict[str, Any]]:
-    """An episode as rows of the dataset; indices that need the whole are filled in when it is assembled."""
+    """An episode as rows of the dataset; its indices count within the episode or part."""
     frames = shown.frames
     for k, (table, wrist) in enumerate(zip(frames.table, frames.wrist, strict=True)):
         target, yaw = frames.target[k], frames.target_yaw[k]
@@ -117,7 +117,7 @@ def _rows(shown: Demonstration, number: int) -> Iterator[dict[str, Any]]:
             "frame_index": k,
             "episode_index": number,
             "index": 0,
-            "task_index": 0,
+            "task_index": k % len(shown.texts),
         }
 
 

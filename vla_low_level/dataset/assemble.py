@@ -83,13 +83,16 @@ def _number(part: pa.Table, book: _Book, file_index: int) -> pa.Table:
     texts = json.loads(part.schema.metadata[TEXT])
     local = part.column("episode_index").to_numpy()
     first = len(book.episodes)
-    task_of = [book.tasks.setdefault(text, len(book.tasks)) for text in texts]
-    for number, text in enumerate(texts):
+    tasks = np.zeros(part.num_rows, np.int64)
+    said = part.column("task_index").to_numpy()
+    for number, wordings in enumerate(texts):
+        numbers = [book.tasks.setdefault(text, len(book.tasks)) for text in wordings]
+        tasks[local == number] = np.array(numbers)[said[local == number]]
         length = int((local == number).sum())
         book.episodes.append(
             {
                 "episode_index": first + number,
-                "tasks": [text],
+                "tasks": wordings,
                 "length": length,
                 "data/chunk_index": 0,
                 "data/file_index": file_index,
@@ -102,7 +105,7 @@ def _number(part: pa.Table, book: _Book, file_index: int) -> pa.Table:
         book.frames += length
     columns = {name: part.column(name) for name in part.column_names}
     columns["episode_index"] = pa.array(local + first)
-    columns["task_index"] = pa.array(np.array(task_of, np.int64)[local])
+    columns["task_index"] = pa.array(tasks)
     columns["index"] = pa.array(np.arange(book.frames - part.num_rows, book.frames))
     return pa.table([columns[f.name] for f in table_schema()], schema=table_schema())
 
@@ -143,8 +146,14 @@ def _write_meta(folder: Path, book: _Book, info: dict[str, Any], statistics: Sta
     (meta / "info.json").write_text(json.dumps(info, indent=1) + "\n")
 
 
-def write_part(path: Path, rows: list[dict[str, Any]], texts: list[str]) -> None:
-    """Write one scene's episodes, whole or not at all; indices count within the part."""
+def write_part(path: Path, rows: list[dict[str, Any]], texts: list[tuple[str, ...]]) -> None:
+    """Write one scene's episodes, whole or not at all.
+
+    Args:
+        path: From `part_path`.
+        rows: Frames; episodes are numbered within the part, wordings within the episode.
+        texts: The wordings of each episode.
+    """
     table = pa.Table.from_pylist(rows, schema=table_schema())
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
