@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay`."""
+"""The command line: `tandem run | plan | trace | replay | data | train`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import io
 import json
 import os
 import sys
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +14,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from api.errors import FAILED, INTERRUPTED, told_errors
+from api.policy_cli import data_app, train
 from api.text import printable
-from traces.errors import TandemError
 
 if TYPE_CHECKING:
     from agent.outcome import CommandResult
     from api.assemble import RunOptions
-
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -34,6 +31,8 @@ app = typer.Typer(
 )
 trace_app = typer.Typer(no_args_is_help=True, help="Look at recorded runs: ls, show, verify.")
 app.add_typer(trace_app, name="trace")
+app.add_typer(data_app, name="data")
+app.command()(train)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')
@@ -86,7 +85,7 @@ def run(  # noqa: PLR0913
         raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
     options = RunOptions(text, scene, seed, planner, policy, record).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
-    with _errors(as_json=as_json, options=options):
+    with told_errors(as_json=as_json, options=options):
         result, interrupted = _run(options, console, ask=not no_ask and sys.stdin.isatty())
         _show_result(result, options.folder, console, as_json=as_json)
         if result.outcome != "succeeded":
@@ -111,7 +110,7 @@ def plan(
     from api.assemble import RunOptions
 
     console = Console(stderr=as_json, quiet=as_json)
-    with _errors(as_json=as_json):
+    with told_errors(as_json=as_json):
         from api.plan import show_plan
 
         understood = show_plan(RunOptions(text, scene, seed, planner), console, as_json=as_json)
@@ -126,7 +125,7 @@ def trace_ls(
     """List recorded runs, newest first."""
     from api.trace import list_table
 
-    with _errors():
+    with told_errors():
         Console().print(list_table(folder))
 
 
@@ -135,7 +134,7 @@ def trace_show(folder: Run) -> None:
     """Show a run as a tree: what happened, when, and because of what."""
     from replay.view import view
 
-    with _errors():
+    with told_errors():
         view(folder, Console())
 
 
@@ -144,7 +143,7 @@ def trace_verify(folder: Run) -> None:
     """Check a run: every record whole, every span ended or known as lost, every blob there and unchanged."""
     from api.trace import verify_report
 
-    with _errors():
+    with told_errors():
         ok = verify_report(folder, Console())
     if not ok:
         raise typer.Exit(FAILED)
@@ -164,7 +163,7 @@ def replay(
     """
     if level not in ("view", "physics"):
         raise typer.BadParameter(f"{level!r} is not view or physics", param_hint="--level")
-    with _errors():
+    with told_errors():
         if level == "view":
             from replay.view import view
 
@@ -209,48 +208,6 @@ def _show_result(result: CommandResult, folder: Path, console: Console, *, as_js
         sys.stdout.write(json.dumps({**result.model_dump(mode="json"), "trace": str(folder)}) + "\n")
     else:
         console.print(outcome_panel(result, folder))
-
-
-@contextlib.contextmanager
-def _errors(*, as_json: bool = False, options: RunOptions | None = None) -> Iterator[None]:
-    """Show what went wrong, its cause and its fix; never a traceback."""
-    try:
-        yield
-    except TandemError as error:
-        _show_error(error, options, as_json=as_json)
-        raise typer.Exit(FAILED) from error
-    except KeyboardInterrupt as error:
-        _show_error(error, options, as_json=as_json)
-        raise typer.Exit(INTERRUPTED) from error
-    except (typer.Exit, typer.Abort, typer.BadParameter):
-        raise
-    except Exception as error:
-        path = (options.folder if options and options.folder.is_dir() else Path.cwd()) / "crash.txt"
-        with contextlib.suppress(OSError):
-            path.write_text(traceback.format_exc())
-        cause = f"{type(error).__name__}: {error}"
-        told = TandemError("INTERNAL", cause, fix=f"this is a bug: please report it with {path}")
-        _show_error(told, options, as_json=as_json)
-        raise typer.Exit(FAILED) from error
-
-
-def _show_error(error: TandemError | KeyboardInterrupt, options: RunOptions | None, *, as_json: bool) -> None:
-    """A block on stderr, or the same fields that a result has on stdout."""
-    if as_json:
-        from api.assemble import RunOptions, never_begun
-
-        told = never_begun(options or RunOptions(""), error).model_dump(mode="json")
-        trace = {"trace": str(options.folder)} if options and options.folder.is_dir() else {}
-        sys.stdout.write(json.dumps({**told, **trace}) + "\n")
-        return
-    console = Console(stderr=True, highlight=False)
-    if isinstance(error, KeyboardInterrupt):
-        console.print("CANCELLED")
-        return
-    # As Text: an error quotes what a person typed, and that is never markup.
-    console.print(Text.assemble((error.code, "bold red"), " ", printable(error.message)))
-    if error.fix:
-        console.print(Text(f"fix: {printable(error.fix)}"))
 
 
 def main() -> None:

@@ -43,6 +43,13 @@ class CameraImage:
         _frozen(self.intrinsics, (3, 3), np.float64, "intrinsics")
         _frozen(self.pose, (4, 4), np.float64, "pose")
 
+    def calibration(self) -> NDArray[np.float32]:
+        """Float32 [16]: fx, fy, cx, cy in px, then the pose's upper rows, as policies are told it."""
+        k = self.intrinsics
+        return np.concatenate([[k[0, 0], k[1, 1], k[0, 2], k[1, 2]], self.pose[:3].ravel()]).astype(
+            np.float32
+        )
+
     def points(self) -> F64:
         """What each pixel shows, as a point in the world: float64 [H, W, 3], m."""
         height, width = self.depth_m.shape

@@ -95,6 +95,11 @@ class Policy(Protocol):
         """Images that `act` needs in its observation."""
         ...
 
+    @property
+    def replan_rows(self) -> int:
+        """Rows of a chunk to carry out before it is asked again."""
+        ...
+
     def reset(self) -> None:
         """Forget the last subgoal."""
         ...

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.demos.episode import Driver, Frames, Stage, play
+from sim.demos.episode import Frames, Pilot, Stage, play
 from sim.demos.phrases import Split, wordings
 from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Situation, Task, look
 from sim.scene import (
@@ -125,7 +125,7 @@ def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def draw_chain(
-    seed: int, *, arm: str | None = None, split: Split = "train", driver: Driver | None = None
+    seed: int, *, arm: str | None = None, split: Split = "train", pilot: Pilot | None = None
 ) -> Iterator[Demonstration]:
     """Every demonstration of one scene that succeeded.
 
@@ -133,22 +133,29 @@ def draw_chain(
         seed: The same gives the same bytes.
         arm: Whose; drawn when None.
         split: Which wordings.
-        driver: A policy to lead astray and be corrected, or None.
+        pilot: A policy that leads astray and is corrected, or None.
     """
-    rng = np.random.default_rng([seed, 0xDE305])
-    drawn = str(rng.choice([name for name, _ in ARMS], p=[share for _, share in ARMS]))
-    try:
-        stage = Stage(draw_scene(rng, seed, arm or drawn))
-    except TandemError:
+    stage, rng = draw_stage(seed, arm)
+    if stage is None:
         return
     try:
-        yield from _tasks(stage, rng, seed, split, driver)
+        yield from _tasks(stage, rng, seed, split, pilot)
     finally:
         stage.close()
 
 
+def draw_stage(seed: int, arm: str | None) -> tuple[Stage | None, np.random.Generator]:
+    """A scene with its body, or None when it has no room, and the stream that goes on from there."""
+    rng = np.random.default_rng([seed, 0xDE305])
+    drawn = str(rng.choice([name for name, _ in ARMS], p=[share for _, share in ARMS]))
+    try:
+        return Stage(draw_scene(rng, seed, arm or drawn)), rng
+    except TandemError:
+        return None, rng
+
+
 def _tasks(
-    stage: Stage, rng: np.random.Generator, seed: int, split: Split, driver: Driver | None
+    stage: Stage, rng: np.random.Generator, seed: int, split: Split, pilot: Pilot | None
 ) -> Iterator[Demonstration]:
     number = 0
     for _ in range(TASKS):
@@ -158,6 +165,7 @@ def _tasks(
                 texts = tuple(str(text) for text in rng.permutation(said)[:WORDINGS])
                 if task.kind not in (Kind.PLACE_IN, Kind.PLACE_ON):
                     scatter(stage, task, rng)
+                driver = pilot(stage.placed.arm, texts[0], rng) if pilot else None
                 frames = play(stage, task, rng, driver=driver)
             except LookupError:
                 frames, texts = None, ()

@@ -41,7 +41,12 @@ FLIP_CHANCE = 0.08
 EXPIRY_S = 1.0
 
 Driver = Callable[[Observation, int], F32 | None]
-"""Who else may choose the row executed, e.g. a policy that still learns; None leaves it to the teacher."""
+"""Who else may choose the row executed, e.g. a policy that still learns; None leaves it to the teacher.
+
+Given are the observation and how many rows there have been."""
+
+Pilot = Callable[[str, str, np.random.Generator], Driver]
+"""Who drives one episode: the arm's name, the words and a stream in, a driver out."""
 
 
 @dataclass

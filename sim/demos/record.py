@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.demos.chain import Demonstration, draw_chain
-from sim.demos.episode import Driver
+from sim.demos.episode import Pilot
 from vla_low_level.dataset.assemble import part_path, write_part
 from vla_low_level.dataset.schema import (
     ACTION,
@@ -64,11 +64,11 @@ class Recorded:
     frames: int
 
 
-def record_scene(order: Order, driver: Driver | None = None) -> Recorded:
-    """Record one scene into its part."""
+def record_scene(order: Order, pilot: Pilot | None = None) -> Recorded:
+    """Record one scene into its part; with a pilot, what the teacher would do where that leads."""
     rows: list[dict[str, Any]] = []
     texts: list[tuple[str, ...]] = []
-    for shown in draw_chain(order.seed, arm=order.arm, driver=driver):
+    for shown in draw_chain(order.seed, arm=order.arm, pilot=pilot):
         rows += list(_rows(shown, len(texts)))
         texts.append(shown.texts)
     write_part(part_path(order.folder, order.seed), rows, texts)
@@ -105,7 +105,7 @@ def _rows(shown: Demonstration, number: int) -> Iterator[dict[str, Any]]:
             WRIST: {"bytes": encode(wrist.rgb), "path": None},
             STATE: frames.state[k],
             ACTION: frames.action[k],
-            CAMERA: calibration(table),
+            CAMERA: table.calibration(),
             TARGET: target.astype(np.float32),
             TARGET_YAW: np.array([math.cos(2 * yaw), math.sin(2 * yaw)], np.float32),
             TABLE_UV: project(table, target),
@@ -119,12 +119,6 @@ def _rows(shown: Demonstration, number: int) -> Iterator[dict[str, Any]]:
             "index": 0,
             "task_index": k % len(shown.texts),
         }
-
-
-def calibration(image: CameraImage) -> NDArray[np.float32]:
-    """Float32 [16]: fx, fy, cx, cy in px, then the camera-to-world pose's upper rows."""
-    k = image.intrinsics
-    return np.concatenate([[k[0, 0], k[1, 1], k[0, 2], k[1, 2]], image.pose[:3].ravel()]).astype(np.float32)
 
 
 def project(image: CameraImage, point_m: F64) -> NDArray[np.float32]:

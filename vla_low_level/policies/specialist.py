@@ -55,6 +55,7 @@ class SpecialistPolicy:
 
     policy_id = "specialist-servo-1"
     cameras: tuple[str, ...] = ()
+    replan_rows = HORIZON
 
     def __init__(self, profile: Profile | None = None) -> None:
         self._profile = profile or Profile()

@@ -28,6 +28,8 @@ class VLAConfig(BaseModel):
         embodiments: Names of the arms it was trained on, in the order of its embedding.
         euler_steps: Steps from noise to a chunk.
         noise: Standard deviation of the noise that the flow starts from; 0 makes it a regression from zero.
+        known_sentences: Trained sentences that new ones are compared with.
+        least_known: Cosine to the nearest of them below which a sentence is no subgoal.
         scale_text: Whether sentence features are centred and scaled to unit variance.
         state_mean: [15], of the training data.
         state_std: [15].
@@ -50,6 +52,8 @@ class VLAConfig(BaseModel):
     embodiments: tuple[str, ...] = ("panda", "kuka_iiwa", "xarm6")
     euler_steps: int = Field(default=4, ge=1, le=64)
     noise: float = Field(default=1.0, ge=0.0)
+    known_sentences: int = Field(default=256, ge=1)
+    least_known: float = Field(default=0.58, ge=-1.0, le=1.0)
     scale_text: bool = True
     state_mean: tuple[float, ...] = (0.0,) * STATE_DIM
     state_std: tuple[float, ...] = (1.0,) * STATE_DIM

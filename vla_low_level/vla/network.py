@@ -71,6 +71,7 @@ class VLANetwork(nn.Module):
     action_std: Tensor
     text_mean: Tensor
     text_std: Tensor
+    text_known: Tensor
 
     def __init__(self, config: VLAConfig) -> None:
         super().__init__()
@@ -102,6 +103,7 @@ class VLANetwork(nn.Module):
             self.register_buffer(name, torch.tensor(getattr(self.config, name)), persistent=False)
         self.register_buffer("text_mean", torch.zeros(TEXT_DIM))
         self.register_buffer("text_std", torch.ones(TEXT_DIM))
+        self.register_buffer("text_known", torch.zeros(self.config.known_sentences, TEXT_DIM))
 
     def understand(self, given: Inputs, look_px: Tensor | None = None) -> Understanding:
         """Look and decide where; `look_px` [B, 2] says where to look closely, else the heat-map does."""

@@ -45,6 +45,16 @@ class SentenceEncoder:
         return torch.stack([self._known[s] for s in sentences])
 
 
+def spread_out(features: Tensor, count: int) -> Tensor:
+    """`count` of the features [n, d], each the one least like those before it."""
+    chosen = [0]
+    likeness = features @ features[0]
+    for _ in range(count - 1):
+        chosen.append(int(likeness.argmin()))
+        likeness = torch.maximum(likeness, features @ features[chosen[-1]])
+    return features[chosen]
+
+
 @cache
 def _load() -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     try:

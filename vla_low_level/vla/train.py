@@ -24,12 +24,12 @@ from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS, losses, total
 from vla_low_level.vla.network import Inputs, VLANetwork
 from vla_low_level.vla.pretrained import save_pretrained
+from vla_low_level.vla.text import spread_out
 
 # Below these a column hardly varies, and dividing by it would make noise of it: state; m, rad, gripper.
 LEAST_STATE_STD = 0.02
 LEAST_ACTION_STD = (0.004,) * 3 + (0.02,) * 3 + (0.2,)
 LOG_EVERY = 50
-DEVICES = ("cpu", "cuda")
 
 
 class Recipe(BaseModel):
@@ -108,8 +108,10 @@ class Trainer:
             module.load_state_dict(trained.state_dict())
 
     def know_words(self, features: Tensor) -> None:
-        """Take mean and spread of sentence features [n, 384], which the network then centres and scales."""
+        """Learn from sentence features [n, 384] how to scale them, and what a subgoal sounds like."""
+        known = spread_out(features, self.network.config.known_sentences)
         for module in (self.network, self.average):
+            module.text_known.copy_(known)
             module.text_mean.copy_(features.mean(0))
             if module.config.scale_text:
                 module.text_std.copy_(features.std(0).clamp(min=1e-3))
@@ -252,6 +254,18 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     if device.type == "cpu":
         return batch
     return Batch(Inputs(*(t.to(device) for t in batch.inputs)), *(t.to(device) for t in batch[1:]))
+
+
+def choose_device(name: str) -> str:
+    """`cpu` or `cuda`; `auto` takes a GPU where there is one.
+
+    Raises:
+        TandemError: `NO_GPU` when one is asked for and there is none.
+    """
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise TandemError("NO_GPU", "torch sees no CUDA device", fix="use --device cpu")
+    return "cuda" if there and name != "cpu" else "cpu"
 
 
 def fast_bfloat16(device: torch.device) -> bool:

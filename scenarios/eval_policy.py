@@ -1,0 +1,234 @@
+"""The policy on trial: `python -m scenarios.eval_policy skills --arm panda --count 200`.
+
+Every section draws scenes that were never trained or chosen on, lets the policy do one subgoal at a time, and
+asks the simulator what came of it. Figures are printed as a table and kept in `build/eval_policy`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from scenarios.statistics import wilson
+from sim.demos.phrases import Split
+from sim.demos.rollout import Trial, named_instead, trials
+from sim.demos.tasks import Kind, Task
+from traces.errors import TandemError
+
+if TYPE_CHECKING:
+    from vla_low_level.vla.policy import VLAPolicy
+
+OUT = Path("build/eval_policy")
+# Training draws seeds below a million, validation from there on.
+FIRST = 4_000_000
+SCENES_A_JOB = 4
+MOST_SCENES = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Scenes for a worker.
+
+    Attributes:
+        weights: The policy's folder; None is the shipped one.
+        arm: Whose.
+        seeds: Of the scenes.
+        kinds: Tasks that are still wanted.
+        split: Wordings.
+    """
+
+    weights: Path | None
+    arm: str
+    seeds: range
+    kinds: frozenset[Kind]
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A trial, brought down to what is counted."""
+
+    seed: int
+    arm: str
+    kind: str
+    category: str
+    text: str
+    succeeded: bool
+    rows: int
+
+
+def try_skills(job: Job) -> list[Score]:
+    """Every wanted task in some scenes."""
+    return [
+        _score(seed, trial)
+        for seed in job.seeds
+        for trial in trials(
+            seed, partial(_policy, job.weights), arm=job.arm, split=job.split, wanted=_among(job.kinds)
+        )
+    ]
+
+
+def try_names(job: Job) -> list[Score]:
+    """The same scene and start twice, two objects named in turn: does it go to the one that is named?"""
+    return [
+        _score(seed, trial)
+        for seed in job.seeds
+        for trial in named_instead(seed, partial(_policy, job.weights), arm=job.arm, split=job.split)
+    ]
+
+
+def _score(seed: int, trial: Trial) -> Score:
+    kind, category = trial.task.kind.value, trial.category or ""
+    return Score(seed, trial.arm, kind, category, trial.text, trial.succeeded, trial.rows)
+
+
+def _among(kinds: frozenset[Kind]) -> Callable[[Task], bool]:
+    return lambda task: task.kind in kinds
+
+
+@cache
+def _policy(weights: Path | None, arm: str) -> VLAPolicy:
+    import torch
+
+    from vla_low_level.vla.policy import VLAPolicy
+
+    torch.set_num_threads(1)
+    return VLAPolicy.from_pretrained(weights, embodiment=arm)
+
+
+def _jobs(args: argparse.Namespace, lacking: Callable[[], frozenset[Kind]]) -> Iterator[Job]:
+    """Blocks of scenes, for as long as some skill lacks trials."""
+    for first in range(args.first, args.first + MOST_SCENES, SCENES_A_JOB):
+        if not (kinds := lacking()):
+            return
+        yield Job(args.weights, args.arm, range(first, first + SCENES_A_JOB), kinds, args.split)
+
+
+def _run(
+    args: argparse.Namespace, work: Callable[[Job], list[Score]], kinds: Iterable[Kind], console: Console
+) -> list[Score]:
+    """Trials until every kind has `--count` of them.
+
+    What is lacking is looked up between rounds of jobs whose size does not depend on the machine, so that
+    the same command always tries the same tasks.
+    """
+    scores: list[Score] = []
+    wanted = frozenset(kinds)
+
+    def tried(kind: Kind) -> int:
+        return sum(score.kind == kind.value for score in scores)
+
+    def lacking() -> frozenset[Kind]:
+        return frozenset(kind for kind in wanted if tried(kind) < args.count)
+
+    jobs = _jobs(args, lacking)
+    with (
+        ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool,
+        Progress(console=console) as bar,
+    ):
+        task = bar.add_task(f"{args.section}, {args.arm}", total=args.count * len(wanted))
+        while block := list(islice(jobs, 6)):
+            for found in pool.map(work, block):
+                scores += found
+                bar.update(task, completed=sum(min(args.count, tried(kind)) for kind in wanted))
+    return scores
+
+
+def _rates(scores: Iterable[Score], key: Callable[[Score], str]) -> dict[str, object]:
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for score in scores:
+        groups[key(score)].append(score.succeeded)
+    return {name: asdict(wilson(sum(done), len(done))) for name, done in sorted(groups.items())}
+
+
+def skills(args: argparse.Namespace, console: Console) -> dict[str, object]:
+    """Success by skill, and of picks by category."""
+    scores = _run(args, try_skills, Kind, console)
+    picks = [score for score in scores if score.kind == Kind.PICK.value]
+    return {
+        "skills": _rates(scores, lambda s: s.kind),
+        "picks": _rates(picks, lambda s: s.category),
+        "failed": [asdict(score) for score in scores if not score.succeeded],
+    }
+
+
+def names(args: argparse.Namespace, console: Console) -> dict[str, object]:
+    """How often it goes to the object that is named."""
+    scores = _run(args, try_names, (Kind.PICK,), console)
+    return {
+        "named": _rates(scores, lambda _: "goes to the named object"),
+        "failed": [asdict(score) for score in scores if not score.succeeded],
+    }
+
+
+def nonsense(args: argparse.Namespace, console: Console) -> dict[str, object]:
+    """Words that are no subgoal: every one that the policy would act on."""
+    import yaml
+
+    from sim.demos.phrases import every_sentence
+
+    del console
+    policy = _policy(args.weights, args.arm)
+    said = yaml.safe_load((Path(__file__).parent / "nonsense.yaml").read_text(encoding="utf-8"))
+    refused = [text for text in said if not _understood(policy, text)]
+    held_out = every_sentence("held_out")
+    known = [text for text in held_out if _understood(policy, text)]
+    return {
+        "refused": {
+            "nonsense": asdict(wilson(len(refused), len(said))),
+            "held-out subgoals": asdict(wilson(len(held_out) - len(known), len(held_out))),
+        },
+        "acted on": [text for text in said if text not in refused],
+    }
+
+
+def _understood(policy: VLAPolicy, text: str) -> bool:
+    try:
+        policy.told(text)
+    except TandemError:
+        return False
+    return True
+
+
+SECTIONS = {"skills": skills, "names": names, "nonsense": nonsense}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("section", choices=SECTIONS)
+    parser.add_argument("--arm", default="panda")
+    parser.add_argument("--count", type=int, default=200, help="trials of every skill")
+    parser.add_argument("--split", choices=("train", "held_out"), default="train", help="wordings")
+    parser.add_argument("--weights", type=Path, help="a policy's folder; default the shipped one")
+    parser.add_argument("--first", type=int, default=FIRST, help="first seed")
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    figures = SECTIONS[args.section](args, Console(stderr=True))
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"{args.section}-{args.arm}-{args.split}.json"
+    path.write_text(json.dumps(figures, indent=1) + "\n")
+    for group in figures.values():
+        if isinstance(group, dict):
+            for name, rate in group.items():
+                sys.stdout.write(f"{name:>24}  {wilson(rate['successes'], rate['n'])}\n")
+    sys.stdout.write(f"written to {path}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""A policy on trial: the tasks that demonstrations are drawn from, done by a policy, judged by the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.demos.chain import TASKS, draw_stage, draw_tasks, reachable, scatter
+from sim.demos.episode import EXPIRY_S, MAX_ROWS, Stage
+from sim.demos.phrases import Split, wordings
+from sim.demos.tasks import Kind, Situation, Task, hopeless, look, succeeded
+from vla_low_level.guard import ChunkHeader
+from vla_low_level.nouns import Category
+from vla_low_level.policy import Instruction, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one task.
+
+    Attributes:
+        task: What was to be done.
+        text: What was said.
+        arm: Who was told.
+        category: Of the object it is about; None when it is about none.
+        succeeded: Whether the simulator agrees that it was done.
+        rows: Rows that were carried out.
+        start: The truth before the first.
+        end: The truth after the last.
+    """
+
+    task: Task
+    text: str
+    arm: str
+    category: Category | None
+    succeeded: bool
+    rows: int
+    start: Situation
+    end: Situation
+
+
+def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
+    """Let a policy try one task; it is told nothing but the words."""
+    policy.reset()
+    start = now = look(stage.world)
+    rows, won, chunks = 0, False, 0
+    stage.body.reset()
+    while rows < MAX_ROWS[task.kind] and not won and not hopeless(task, now):
+        output = policy.act(stage.body.observe(policy.cameras), Instruction(text))
+        actions = output.chunk.actions[: policy.replan_rows]
+        header = ChunkHeader(output.chunk.rate_hz, stage.world.time_s + EXPIRY_S, chunks)
+        if stage.body.execute(actions, header).latched:
+            break
+        rows, chunks = rows + len(actions), chunks + 1
+        now = look(stage.world)
+        x, y, z = (float(v) for v in stage.body.observe().proprioception.ee_position_m)
+        won = succeeded(task, now, start, (x, y, z))
+    category = start.get(task.object).category if task.object else None
+    return Trial(task, text, stage.placed.arm, category, won, rows, start, now)
+
+
+def trials(
+    seed: int,
+    policy_for: Callable[[str], Policy],
+    *,
+    arm: str | None = None,
+    split: Split = "train",
+    wanted: Callable[[Task], bool] = lambda _: True,
+) -> Iterator[Trial]:
+    """Tasks in one scene, one after the other, until something stands in the way of another.
+
+    Args:
+        seed: Of scene, tasks and words.
+        policy_for: The policy of an arm, by the arm's name.
+        arm: Whose; drawn when None.
+        split: Which wordings.
+        wanted: Tasks that shall be tried; a pick is tried whenever what follows is wanted.
+    """
+    stage, rng = draw_stage(seed, arm)
+    if stage is None:
+        return
+    try:
+        policy = policy_for(stage.placed.arm)
+        for _ in range(TASKS):
+            tasks = draw_tasks(stage, rng)
+            if not any(wanted(task) for task in tasks):
+                continue
+            for task in tasks:
+                try:
+                    said = wordings(task, look(stage.world).scene.objects, split)
+                    if task.object is None or look(stage.world).held is None:
+                        scatter(stage, task, rng)
+                except LookupError:
+                    return
+                trial = attempt(stage, task, str(rng.choice(said)), policy)
+                yield trial
+                if not trial.succeeded:
+                    break
+            now = look(stage.world)
+            if now.held is not None or any(item.fallen or item.on_floor for item in now.scene.objects):
+                return
+    finally:
+        stage.close()
+
+
+def named_instead(
+    seed: int, policy_for: Callable[[str], Policy], *, arm: str | None = None, split: Split = "train"
+) -> Iterator[Trial]:
+    """One scene and start twice, two objects named in turn; it succeeds when the hand goes to the named one.
+
+    Where it goes is the object that it holds, else the one nearest to the fingers in the end. Nothing is
+    yielded for scenes that have no two objects within reach.
+    """
+    for which in (0, 1):
+        stage, rng = draw_stage(seed, arm)
+        if stage is None:
+            return
+        try:
+            table = [o for o in look(stage.world).scene.objects if reachable(o, stage)]
+            if len(table) < 2:
+                return
+            pair = [table[int(k)] for k in rng.permutation(len(table))[:2]]
+            task = Task(Kind.PICK, pair[which].id)
+            said = wordings(task, table, split)
+            scatter(stage, Task(Kind.PICK, pair[0].id), rng)
+            trial = attempt(stage, task, said[int(rng.integers(len(said)))], policy_for(stage.placed.arm))
+            hand = stage.body.observe().proprioception.ee_position_m
+            yield replace(trial, succeeded=_goes_to(trial.end, hand) == task.object)
+        except LookupError:
+            return
+        finally:
+            stage.close()
+
+
+def _goes_to(now: Situation, hand_m: NDArray[np.float64]) -> str:
+    """Id of the object that is held, else of the nearest to the hand."""
+    if now.held is not None:
+        return now.held
+    return min(now.scene.objects, key=lambda o: math.dist(o.position_m[:2], hand_m[:2])).id
