@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vla_low_level.geometry import DRAWER_CLOSED_M, DRAWER_OPEN_M
 from vla_low_level.nouns import Category, Colour, Place
 
 Metre = Annotated[float, Field(ge=-5.0, le=5.0, allow_inf_nan=False)]
@@ -26,6 +27,7 @@ class SceneObject(_Frozen):
         position_m: Centre of its base on whatever it stands on.
         yaw_rad: Direction of its long axis (spoon) or of a side (cube) about z; None where round.
         place: The fixture it lies in; None on the bare table.
+        on: Id of the object it stands on; None when it stands on the table or in a fixture.
         confidence: 0..1, of the detection.
     """
 
@@ -35,6 +37,7 @@ class SceneObject(_Frozen):
     position_m: tuple[Metre, Metre, Metre]
     yaw_rad: float | None = None
     place: Place | None = None
+    on: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,48}$")
     confidence: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @property
@@ -64,18 +67,53 @@ class PlaceRegion(_Frozen):
         return self.yaw_rad + (0.0 if self.half_extent_m[0] >= self.half_extent_m[1] else math.pi / 2)
 
 
+class SeenDrawer(_Frozen):
+    """The cabinet's drawer.
+
+    Attributes:
+        handle_m: Middle of its handle, as it is now.
+        opening_m: How far it is out.
+    """
+
+    handle_m: tuple[Metre, Metre, Metre]
+    opening_m: float = Field(ge=-0.05, le=0.5, allow_inf_nan=False)
+
+    @property
+    def is_open(self) -> bool | None:
+        """Open, closed, or None where it is neither."""
+        if self.opening_m > DRAWER_OPEN_M:
+            return True
+        return False if self.opening_m < DRAWER_CLOSED_M else None
+
+
+class SeenLamp(_Frozen):
+    """The lamp and its button.
+
+    Attributes:
+        button_m: Top of the button.
+        lit: Whether the lamp shines.
+    """
+
+    button_m: tuple[Metre, Metre, Metre]
+    lit: bool
+
+
 class Scene(_Frozen):
     """Everything perceived at one instant.
 
     Attributes:
         objects: What is there, in a stable order.
         places: Fixtures that were seen.
+        drawer: The drawer; None when none is seen.
+        lamp: The lamp; None when none is seen.
         held: Id of the object in the hand, as far as the agent knows.
         observation_sequence: The observation it was perceived from.
     """
 
     objects: tuple[SceneObject, ...] = Field(max_length=64)
     places: tuple[PlaceRegion, ...] = Field(max_length=16)
+    drawer: SeenDrawer | None = None
+    lamp: SeenLamp | None = None
     held: str | None = None
     observation_sequence: int = 0
 
