@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.spots import Spot, free_spots
-from skills.library import Pick, Put, Skill
+from skills.library import CARRYING, Pick, Put, Skill
 from skills.scene import PlaceRegion, Scene, SceneObject
 from vla_low_level.geometry import FINGERTIP_M, GRIPPER_STROKE_M, OBJECTS, PLACES
 from vla_low_level.nouns import Category
@@ -18,7 +18,7 @@ from vla_low_level.observation import Proprioception
 from vla_low_level.policies.grasps import TRAVEL_HEIGHT_M, Grasp, Obstacle, discs, ranked, room_around
 from vla_low_level.policies.specialist import HOME_YAW_RAD, preferred_yaw
 from vla_low_level.policy import GraspTarget, ReleaseTarget, Target
-from vla_low_level.rotations import nearest_turn, wrap
+from vla_low_level.rotations import nearest_turn, wrap, yaw_of
 
 F64 = NDArray[np.float64]
 
@@ -32,6 +32,8 @@ RELEASE_SLACK_M = 0.024
 # A command above this lets go; below, it holds.
 OPENED = 0.55
 NEAR_M = 0.22
+# A radian of turn counts like so much of distance, in telling one grasp from another.
+TURN_COSTS_M = 0.03
 SPOTS = 12
 # Turn of the wrist to either side of home that keeps the last joint off its limits, with room to spare.
 WRIST_REACH_RAD = 1.75
@@ -63,7 +65,6 @@ class Hands:
 
     def __init__(self) -> None:
         self._grip: _Grip | None = None
-        self._reached: tuple[GraspTarget, SceneObject] | None = None
 
     @property
     def held(self) -> str | None:
@@ -74,7 +75,7 @@ class Hands:
         """Forget what was thought to be held."""
         self._grip = None
 
-    def target(self, skill: Skill, scene: Scene, attempt: int) -> Target | None:
+    def target(self, skill: Pick | Put, scene: Scene, attempt: int) -> Target | None:
         """Where the fingers have to go for this skill; None when there is no way. Later attempts differ."""
         return (
             self._grasp(skill, scene, attempt)
@@ -84,21 +85,21 @@ class Hands:
 
     def difficulty(self, skill: Skill, scene: Scene) -> float:
         """Smaller is easier: what is held first, then what has room around it, tall things before low."""
-        if isinstance(skill, Put):
+        if isinstance(skill, CARRYING):
             return -math.inf
-        item = scene.get(skill.object)
+        item = scene.get(skill.subject)
         if item is None:
             return math.inf
         best = _grasps(item, scene)[0]
         return -100.0 * min(best.room_m, 0.03) - OBJECTS[item.category].height_m
 
-    def feel(self, body: Proprioception, skill: Skill, target: Target) -> None:
-        """Take note, after an attempt, of what the fingers say."""
+    def feel(self, body: Proprioception, skill: Skill, scene: Scene) -> None:
+        """Take note, after an attempt, of what the fingers say. `scene` is from before it."""
         closed = body.last_command[6] < OPENED
         if not closed or body.gripper_opening < EMPTY_GRIP:
             self._grip = None
-        elif isinstance(skill, Pick) and isinstance(target, GraspTarget) and self._reached is not None:
-            self._grip = _grip(*self._reached)
+        elif isinstance(skill, Pick) and (item := scene.get(skill.object)) is not None:
+            self._grip = _grip(self._nearest_grasp(body, item, scene), item)
 
     def _grasp(self, skill: Pick, scene: Scene, attempt: int) -> GraspTarget | None:
         item = scene.get(skill.object)
@@ -109,9 +110,19 @@ class Hands:
             return None
         chosen = able[(attempt - 1) * 3 % len(able)].target
         yaw = preferred_yaw(chosen.yaw_rad, chosen.position_m, HOME_YAW_RAD)
-        target = replace(chosen, yaw_rad=yaw)
-        self._reached = (target, item)
-        return target
+        return replace(chosen, yaw_rad=yaw)
+
+    def _nearest_grasp(self, body: Proprioception, item: SceneObject, scene: Scene) -> GraspTarget:
+        """Of the ways to grasp it, the one that the hand is at: who grasped it lifted it straight up."""
+        yaw = yaw_of(body.target_rotation)
+
+        def off(grasp: Grasp) -> float:
+            turned = abs(nearest_turn(grasp.target.yaw_rad, yaw, math.pi) - yaw)
+            away = math.dist(grasp.target.position_m[:2], body.target_position_m[:2])
+            return away + TURN_COSTS_M * turned
+
+        nearest = min(_grasps(item, scene), key=off).target
+        return replace(nearest, yaw_rad=nearest_turn(nearest.yaw_rad, yaw, math.pi))
 
     def _release(self, skill: Put, scene: Scene, attempt: int) -> ReleaseTarget | None:
         region, grip = scene.region(skill.place), self._grip

@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from agent.affordance import Hands
 from agent.ask import Asker
 from agent.budgets import Budgets
 from agent.events import Asked, Event, Finished, Listener, PlanMade
@@ -19,7 +18,7 @@ from agent.planner.protocol import Answer, Failure, History, Plan, Planner, Ques
 from agent.sight import Perceiver, Sight
 from agent.skill_runner import FrameSink, SkillRunner
 from skills.graph import SkillGraph, SkillNode
-from skills.library import Put
+from skills.library import Pick
 from skills.predicates import State, first_unmet
 from skills.router import Router
 from skills.verify import Proof, prove
@@ -27,6 +26,8 @@ from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links, SpanRef
+from vla_low_level.policies.specialist import SpecialistPolicy
+from vla_low_level.policy import Policy
 from vla_low_level.robot import Robot
 
 BAD_INPUT = frozenset({"EMPTY_INSTRUCTION", "INSTRUCTION_TOO_LONG", "BAD_TEXT"})
@@ -75,11 +76,13 @@ class Mind:
         perceiver: Turns an observation into a scene.
         planner: Turns instruction and scene into a plan, a question or a refusal.
         router: Chooses the policy of each skill.
+        retreat: Brings the arm out of the camera's view; a specialist.
     """
 
     perceiver: Perceiver
     planner: Planner
     router: Router
+    retreat: Policy = field(default_factory=SpecialistPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +121,10 @@ class Executive:
         self._budgets = budgets or Budgets()
         self._cancelled = threading.Event()
         self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
-        self._hands = Hands()
         self._runner = SkillRunner(robot, recorder, self._listener, self._cancelled, self._budgets.chunks)
         if company.frames is not None:
             self._runner.film(company.frames)
-        self._nodes = NodeRunner(robot, self._sight, self._hands, self._runner, mind.router)
+        self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat)
 
     def cancel(self) -> None:
         """End the command after the current chunk. Safe from any thread and from a signal handler."""
@@ -203,7 +205,7 @@ class Executive:
     def _agent(self, course: _Course) -> _Ending:
         """System 2's loop, bounded by the budgets."""
         with self._recorder.span(names.AGENT, {names.AGENT_NAME: "planner"}):
-            self._sight.look(self._hands.held)
+            self._sight.look(self._nodes.hands.held)
             while course.versions < self._budgets.plans:
                 if self._cancelled.is_set():
                     return _cancelled()
@@ -333,11 +335,11 @@ class Executive:
             )
             course.retries += max(0, result.attempts - 1)
             if result.status not in (NodeStatus.DONE, NodeStatus.UNSEEN):
-                course.history.append(Failure(node=node.id, object=node.skill.object, reason=result.reason))
+                course.history.append(Failure(node=node.id, object=node.skill.subject, reason=result.reason))
                 course.cause = result.evidence or course.cause
                 return result
             course.steps_done += 1
-            course.placed += isinstance(node.skill, Put)
+            course.placed += not isinstance(node.skill, Pick)
             done |= {node.id}
         return None
 
@@ -348,7 +350,7 @@ class Executive:
             return ready[0]
         state = State.of(scene)
         able = [node for node in ready if first_unmet(node.skill.preconditions(), state) is None]
-        return min(able or ready, key=lambda node: self._hands.difficulty(node.skill, scene))
+        return min(able or ready, key=lambda node: self._nodes.hands.difficulty(node.skill, scene))
 
     def _stuck(self, result: NodeResult | None, course: _Course) -> _Ending | None:
         """Trying again has not helped: a person decides."""

@@ -11,7 +11,7 @@ from agent.events import Listener, NodeEnded, NodeStarted
 from agent.sight import Sight
 from agent.skill_runner import Attempt, Ended, SkillRunner
 from skills.graph import SkillNode
-from skills.library import Pick, Put
+from skills.library import CARRYING, Pick, Put
 from skills.predicates import State, Truth, first_unmet
 from skills.router import PolicyKind, Route, Router
 from skills.scene import Scene, SceneObject
@@ -19,8 +19,7 @@ from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links, SpanRef
-from vla_low_level.policies.specialist import SpecialistPolicy
-from vla_low_level.policy import Instruction, RetreatTarget
+from vla_low_level.policy import Instruction, Policy, RetreatTarget
 from vla_low_level.robot import Robot
 
 # Height that clears the tallest object while another hangs from the hand, m.
@@ -65,15 +64,24 @@ class _Verdict:
 
 
 class NodeRunner:
-    """Runs nodes; knows the hand, the eyes and the router, and nothing of plans."""
+    """Runs nodes; knows the hand, the eyes and the router, and nothing of plans.
 
-    def __init__(self, robot: Robot, sight: Sight, hands: Hands, runner: SkillRunner, router: Router) -> None:
+    Attributes:
+        hands: What is held.
+    """
+
+    def __init__(
+        self, robot: Robot, sight: Sight, runner: SkillRunner, router: Router, retreat: Policy
+    ) -> None:
+        """`retreat` brings the arm out of the camera's view."""
+        self.hands = Hands()
         self._robot = robot
         self._sight = sight
-        self._hands = hands
         self._runner = runner
         self._router = router
-        self._retreat = Route(SpecialistPolicy(), PolicyKind.SPECIALIST, "clear the camera's view")
+        self._retreat = Route(
+            retreat, PolicyKind.SPECIALIST, "it needs no words", "get out of the camera's view"
+        )
 
     def run(
         self, node: SkillNode, recorder: Recorder, listener: Listener, *, attempts: int, links: Links
@@ -87,11 +95,11 @@ class NodeRunner:
             if unmet := first_unmet(node.skill.preconditions(), self._state()):
                 reason = f"{unmet[0]} is {unmet[1].value}"
                 return NodeResult(NodeStatus.FAILED, reason, attempt - 1, result.evidence)
-            with recorder.span(
-                names.SKILL.format(skill=node.skill.name), self._facts(node, attempt), links
-            ) as span:
-                listener(NodeStarted(node, attempt, node.skill.subgoal(self._scene())))
-                status, verdict = self._attempt(node, attempt, recorder)
+            route = self._router.route(node.skill, self._scene(), attempt)
+            facts = _facts(node, attempt, route)
+            with recorder.span(names.SKILL.format(skill=node.skill.name), facts, links) as span:
+                listener(NodeStarted(node, attempt, route.subgoal))
+                status, verdict = self._attempt(node, attempt, route, recorder)
                 succeeded = status in (NodeStatus.DONE, NodeStatus.UNSEEN)
                 span.update({names.SKILL_SUCCEEDED: succeeded, names.SKILL_REASON: verdict.reason})
                 if not succeeded:
@@ -106,7 +114,7 @@ class NodeRunner:
 
     def clear_view(self, node: SkillNode) -> Attempt:
         """Bring the arm out of the camera's sight. Raises `TandemError` (`ARM_BLOCKED`) when it cannot."""
-        instruction = Instruction("get out of the camera's view", RetreatTarget(CLEAR_HEIGHT_M))
+        instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M))
         attempt = Attempt(Ended.ALARM, None, ())
         for _ in range(2):
             attempt = self._runner.run(node, self._retreat, instruction, seen=None, carrying=False)
@@ -118,18 +126,23 @@ class NodeRunner:
             fix="look at what holds the arm, then give the command again",
         )
 
-    def _attempt(self, node: SkillNode, attempt: int, recorder: Recorder) -> tuple[NodeStatus, _Verdict]:
-        route = self._router.route(node.skill)
-        target = self._hands.target(node.skill, self._scene(), attempt)
-        if target is None:
-            return NodeStatus.FAILED, _Verdict(Truth.FALSE, "no way to reach it without hitting something")
-        instruction = Instruction(node.skill.subgoal(self._scene()), target)
-        carrying = isinstance(node.skill, Put)
+    def _attempt(
+        self, node: SkillNode, attempt: int, route: Route, recorder: Recorder
+    ) -> tuple[NodeStatus, _Verdict]:
+        scene, target = self._scene(), None
+        if route.kind is PolicyKind.SPECIALIST and isinstance(node.skill, Pick | Put):
+            target = self.hands.target(node.skill, scene, attempt)
+            if target is None:
+                return NodeStatus.FAILED, _Verdict(
+                    Truth.FALSE, "no way to reach it without hitting something"
+                )
+        instruction = Instruction(route.subgoal, target)
+        carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
         if done.ended in (Ended.CANCELLED, Ended.LATCHED):
             return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
-        self._hands.feel(self._robot.observe().proprioception, node.skill, target)
-        if isinstance(node.skill, Put) or self._hands.held is None:
+        self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
+        if carrying or self.hands.held is None:
             back = self.clear_view(node)
             if back.ended in (Ended.CANCELLED, Ended.LATCHED):
                 return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
@@ -146,7 +159,7 @@ class NodeRunner:
         with recorder.span(names.EVALUATE, {names.EVALUATION_NAME: str(effects[0])}, links) as span:
             before = self._scene()
             # After a pick that worked the arm is still above the table.
-            scene = self._sight.look(self._hands.held, arm_in_view=self._hands.held is not None)
+            scene = self._sight.look(self.hands.held, arm_in_view=self.hands.held is not None)
             unmet = first_unmet(effects, State.of(scene))
             truth, reason = (unmet[1], f"{unmet[0]} is {unmet[1].value}") if unmet else (Truth.TRUE, "seen")
             if (
@@ -154,7 +167,7 @@ class NodeRunner:
                 and truth is Truth.TRUE
                 and _still_there(node.skill, before, scene)
             ):
-                self._hands.let_go()
+                self.hands.let_go()
                 truth, reason = Truth.FALSE, "it still lies where it was"
             if truth is not Truth.TRUE and done.finding is not None and done.ended is Ended.ALARM:
                 reason = (
@@ -163,24 +176,25 @@ class NodeRunner:
             span.update({names.EVALUATION_LABEL: truth.value, names.EVALUATION_EXPLANATION: reason})
             return _Verdict(truth, reason, span.ref)
 
-    def _facts(self, node: SkillNode, attempt: int) -> dict[str, object]:
-        skill, route = node.skill, self._router.route(node.skill)
-        return {
-            names.TOOL_NAME: skill.name,
-            names.TOOL_CALL_ID: node.id,
-            names.TOOL_ARGUMENTS: json.dumps(skill.model_dump(mode="json", exclude={"name"})),
-            names.SKILL_ATTEMPT: attempt,
-            names.SKILL_SUBGOAL: skill.subgoal(self._scene()),
-            names.SKILL_BUDGET_S: skill.time_budget_s,
-            names.ROUTE: route.kind.value,
-            names.ROUTE_REASON: route.reason,
-        }
-
     def _scene(self) -> Scene:
-        return self._sight.scene or self._sight.look(self._hands.held)
+        return self._sight.scene or self._sight.look(self.hands.held)
 
     def _state(self) -> State:
         return State.of(self._scene())
+
+
+def _facts(node: SkillNode, attempt: int, route: Route) -> dict[str, object]:
+    skill = node.skill
+    return {
+        names.TOOL_NAME: skill.name,
+        names.TOOL_CALL_ID: node.id,
+        names.TOOL_ARGUMENTS: json.dumps(skill.model_dump(mode="json", exclude={"name"})),
+        names.SKILL_ATTEMPT: attempt,
+        names.SKILL_SUBGOAL: route.subgoal,
+        names.SKILL_BUDGET_S: skill.time_budget_s,
+        names.ROUTE: route.kind.value,
+        names.ROUTE_REASON: route.reason,
+    }
 
 
 _ABRUPT = {Ended.CANCELLED: NodeStatus.CANCELLED, Ended.LATCHED: NodeStatus.LATCHED}

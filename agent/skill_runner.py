@@ -146,7 +146,9 @@ class SkillRunner:
                 f"policy {route.policy.policy_id} failed on '{instruction.text}': {fault}",
                 fix="try --policy specialist, and report the trace of this run",
             ) from fault
-        return replace(output, chunk=replace(output.chunk, chunk_id=self.chunks_executed))
+        # Receding horizon: the rows beyond are a guess that the next look makes better.
+        rows = output.chunk.actions[: route.policy.replan_rows]
+        return replace(output, chunk=replace(output.chunk, actions=rows, chunk_id=self.chunks_executed))
 
     def _alarm(self, finding: Finding, spans: list[SpanRef]) -> Attempt:
         self._robot.hold()

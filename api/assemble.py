@@ -19,13 +19,15 @@ from traces.errors import TandemError
 if TYPE_CHECKING:
     from agent.executive import Company, Executive
     from agent.outcome import CommandResult
-    from agent.planner.protocol import Plan, Question, Refusal
+    from agent.planner.protocol import Plan, Planner, Question, Refusal
     from agent.sight import Perceiver
     from sim.robot import SimRobot
     from sim.scene import PlacedScene
     from sim.truth import SceneTruth
+    from skills.router import Router
     from skills.scene import Scene
     from traces.recorder import Recorder
+    from vla_low_level.policies.specialist import SpecialistPolicy
 
 RUNS = Path("runs")
 RUN_FILE = "run.json"
@@ -39,8 +41,10 @@ class RunOptions:
         instruction: The command in plain words.
         scene: Name of a built-in scene, or a YAML file.
         seed: Of everything random.
-        planner: `embedded` or `openai:URL#MODEL`.
+        planner: `embedded`, `subgoal` or `openai:URL#MODEL`.
         policy: `auto`, `specialist` or `generalist`.
+        weights: The generalist's folder; the shipped one when None.
+        arm: `panda`, `kuka_iiwa` or `xarm6`.
         record: The run's folder; one under `runs/` when None.
         film: Whether a video and a contact sheet are made.
     """
@@ -50,6 +54,8 @@ class RunOptions:
     seed: int = 0
     planner: str = "embedded"
     policy: str = "auto"
+    weights: Path | None = None
+    arm: str = "panda"
     record: Path | None = None
     film: bool = True
 
@@ -128,14 +134,13 @@ def run_scored(options: RunOptions) -> tuple[CommandResult, SceneTruth]:
 
 def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal]:
     """Perceive and plan without any motion and without a record."""
-    from agent.planner.choose import make_planner
     from agent.planner.instruction import clean_instruction
     from sim.robot import SimRobot
 
     instruction = clean_instruction(options.instruction)
     with SimRobot.start(_placed(options)) as robot:
         perceiver = _perceiver()
-        planner = make_planner(options.planner)
+        planner = _planner(options.planner)
         scene = perceiver(robot.observe(("overhead",)), None, None)
         return scene, planner.plan(instruction, scene, ())
 
@@ -157,16 +162,14 @@ def _assemble(
     robot = stack.enter_context(SimRobot.start(placed, privileged=privileged))
     # The body builds its world while the libraries and the models are loaded here.
     from agent.executive import Executive, Mind
-    from agent.planner.choose import make_planner
-    from skills.router import PolicyKind, Router
-    from vla_low_level.policies.specialist import SpecialistPolicy
     from vla_low_level.recorded_robot import RecordedRobot
 
-    only = None if options.policy == "auto" else PolicyKind(options.policy)
+    specialist = _specialist(options.arm)
     mind = Mind(
         perceiver=_perceiver(),
-        planner=make_planner(options.planner),
-        router=Router({PolicyKind.SPECIALIST: SpecialistPolicy()}, only),
+        planner=_planner(options.planner),
+        router=_router(options, specialist),
+        retreat=specialist,
     )
     recorder.update(
         {
@@ -183,9 +186,49 @@ def _assemble(
 
 
 def _placed(options: RunOptions) -> PlacedScene:
+    from sim.arms import ARMS
     from sim.scene import SceneSpec, resolve
 
-    return resolve(SceneSpec.load(options.scene), options.seed)
+    if options.arm not in ARMS:
+        raise TandemError(
+            "ARM_UNKNOWN", f"there is no arm {options.arm[:40]!r}", fix=f"use one of {', '.join(ARMS)}"
+        )
+    placed = resolve(SceneSpec.load(options.scene), options.seed)
+    return placed.model_copy(update={"arm": options.arm})
+
+
+def _planner(spec: str) -> Planner:
+    if spec == "subgoal":
+        from api.subgoal import SubgoalPlanner
+
+        return SubgoalPlanner()
+    from agent.planner.choose import make_planner
+
+    return make_planner(spec)
+
+
+def _specialist(arm: str) -> SpecialistPolicy:
+    """Retreats to where the arm is at home, which is out of the cameras' way."""
+    from sim.arms import embodiment
+    from vla_low_level.policies.specialist import SpecialistPolicy
+
+    body = embodiment(arm)
+    x, y, _ = body.kinematics().forward(body.home_rad)[0]
+    return SpecialistPolicy(retreat_xy_m=(float(x), float(y)))
+
+
+def _router(options: RunOptions, specialist: SpecialistPolicy) -> Router:
+    from skills.router import PolicyKind, Router
+    from vla_low_level.policy import Policy
+
+    policies: dict[PolicyKind, Policy] = {PolicyKind.SPECIALIST: specialist}
+    if options.policy != PolicyKind.SPECIALIST:
+        from vla_low_level.vla.policy import VLAPolicy
+
+        policies[PolicyKind.GENERALIST] = VLAPolicy.from_pretrained(
+            options.weights, embodiment=options.arm, seed=options.seed
+        )
+    return Router(policies, None if options.policy == "auto" else PolicyKind(options.policy))
 
 
 def _perceiver() -> Perceiver:
@@ -216,7 +259,7 @@ def _facts(options: RunOptions) -> dict[str, object]:
         names.SCENE_NAME: options.scene,
         names.CONFIG: json.dumps(config),
         names.CODE_VERSION: version("tandem-robot"),
-        names.EMBODIMENT: "panda",
+        names.EMBODIMENT: options.arm,
     }
 
 

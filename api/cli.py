@@ -42,13 +42,19 @@ SceneName = Annotated[
     typer.Option(
         "--scene",
         metavar="NAME|FILE",
-        help="What is on the table: table, cubes, one_of_each, two_red_cups, or a YAML file.",
+        help="What is on the table: table, kitchen, cubes, one_of_each, two_red_cups, or a YAML file.",
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, same run.")]
 PlannerSpec = Annotated[
-    str, typer.Option("--planner", metavar="embedded|openai:URL#MODEL", help="Who understands the words.")
+    str,
+    typer.Option(
+        "--planner",
+        metavar="embedded|subgoal|openai:URL#MODEL",
+        help="Who understands the words; subgoal: one skill at a time.",
+    ),
 ]
+ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", help="Which arm.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
 ]
@@ -61,7 +67,11 @@ def run(  # noqa: PLR0913
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
+    arm: ArmName = "panda",
     policy: Annotated[str, typer.Option(metavar="auto|specialist|generalist", help="Who moves.")] = "auto",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A generalist of your own; default the shipped one.")
+    ] = None,
     no_ask: Annotated[
         bool, typer.Option("--no-ask", help="Never ask a person; needing one is an outcome.")
     ] = False,
@@ -77,13 +87,14 @@ def run(  # noqa: PLR0913
       tandem run "clear the table"
       tandem run "put the red cup in the sink" --scene two_red_cups --seed 7
       tandem run "sort the cubes by colour" --scene cubes --no-ask --json
+      tandem run "open the drawer" --scene kitchen --arm xarm6 --planner subgoal
       tandem run "clear the table" --planner openai:http://HOST:8000/v1#MODEL
     """  # noqa: D301 (the backspace keeps the lines apart)
     from api.assemble import RunOptions
 
     if policy not in ("auto", "specialist", "generalist"):
         raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
-    options = RunOptions(text, scene, seed, planner, policy, record).settled()
+    options = RunOptions(text, scene, seed, planner, policy, weights, arm, record).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
     with told_errors(as_json=as_json, options=options):
         result, interrupted = _run(options, console, ask=not no_ask and sys.stdin.isatty())

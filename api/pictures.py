@@ -51,7 +51,7 @@ def plan_tree(graph: SkillGraph, title: str) -> Tree:
     rank = {node.id: k for k, node in enumerate(graph.nodes)}
     for node_id in nx.lexicographical_topological_sort(graph.digraph, key=rank.__getitem__):
         node, waits = graph.node(node_id), list(graph.digraph.predecessors(node_id))
-        if len(waits) == 1 and graph.node(waits[0]).skill.object == node.skill.object:
+        if len(waits) == 1 and graph.node(waits[0]).skill.subject == node.skill.subject:
             branch, line = branches[waits[0]]
             line.append(f" → {_words(node, named=False)}")
         else:
@@ -65,7 +65,7 @@ def plan_tree(graph: SkillGraph, title: str) -> Tree:
 
 def _words(node: SkillNode, *, named: bool) -> str:
     skill = node.skill
-    words = [skill.name, skill.object] if named else [skill.name]
+    words = [skill.name, *filter(None, [skill.subject])] if named else [skill.name]
     return " ".join([*words, f"in the {skill.place.phrase}"] if isinstance(skill, Put) else words)
 
 

@@ -46,7 +46,7 @@ def _as_json(scene: Scene, decision: Plan | Question | Refusal) -> dict[str, obj
         case Plan(graph=graph, goal=goal, form=form):
             proof = prove(graph, scene, goal)
             proved = {"order": list(proof.order)} if isinstance(proof, Proof) else {"refuted": proof.reason}
-            understood = form.model_dump(mode="json")
+            understood = form.model_dump(mode="json") if form else None
             return {"decision": "plan", "scene": seen, "understood": understood, **graph.as_json(), **proved}
         case Question(text=text, options=options, code=code):
             return {

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from skills.library import Skill
+from skills.library import Pick, Put, Skill
+from skills.scene import Scene
 from traces.errors import TandemError
 from vla_low_level.policy import Policy
+
+SPECIALIST_SKILLS = (Pick, Put)
+# From this attempt on, a skill that the generalist has failed at goes to the specialist.
+SECOND_OPINION = 3
 
 
 class PolicyKind(StrEnum):
@@ -20,11 +25,19 @@ class PolicyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The policy that was chosen, and why, for the trace."""
+    """The policy that was chosen, and why, for the trace.
+
+    Attributes:
+        policy: Who acts.
+        kind: Which of the two it is.
+        reason: In a few words.
+        subgoal: What it is told.
+    """
 
     policy: Policy
     kind: PolicyKind
     reason: str
+    subgoal: str
 
 
 class Router:
@@ -44,16 +57,35 @@ class Router:
             )
         if not policies:
             raise TandemError("POLICY_UNAVAILABLE", "no policy is installed at all")
-        self._policies = policies
-        self._only = only
+        self._policies = policies if only is None else {only: policies[only]}
 
-    def route(self, skill: Skill) -> Route:
-        """The policy for this skill."""
-        if self._only is not None:
-            return Route(self._policies[self._only], self._only, f"{self._only.value} was asked for")
-        for kind in (PolicyKind.GENERALIST, PolicyKind.SPECIALIST):
-            if kind in self._policies:
-                return Route(
-                    self._policies[kind], kind, f"{kind.value} is the best installed for {skill.name}"
-                )
-        raise TandemError("POLICY_UNAVAILABLE", f"no policy for {skill.name}")
+    def route(self, skill: Skill, scene: Scene, attempt: int = 1) -> Route:
+        """The policy for this attempt at a skill.
+
+        Raises:
+            TandemError: `POLICY_UNAVAILABLE` when none that may be used can do it.
+        """
+        able = {k: p for k, p in self._policies.items() if _can(k, skill)}
+        if not able:
+            raise TandemError(
+                "POLICY_UNAVAILABLE",
+                f"the {next(iter(self._policies)).value} cannot {skill.name.replace('_', ' ')}",
+                fix="use --policy auto",
+            )
+        specialist, generalist = able.get(PolicyKind.SPECIALIST), able.get(PolicyKind.GENERALIST)
+        try:
+            subgoal, told_apart = skill.subgoal(scene), True
+        except LookupError:
+            subgoal, told_apart = f"{skill.name.replace('_', ' ')} {skill.subject}", False
+        if generalist is not None and (specialist is None or (told_apart and attempt < SECOND_OPINION)):
+            return Route(generalist, PolicyKind.GENERALIST, "the generalist knows it", subgoal)
+        if specialist is None:
+            raise TandemError("POLICY_UNAVAILABLE", f"no policy for {skill.name}")
+        why = "it is the only one"
+        if generalist is not None:
+            why = "the generalist has failed twice" if told_apart else "words cannot tell it from its twin"
+        return Route(specialist, PolicyKind.SPECIALIST, why, subgoal)
+
+
+def _can(kind: PolicyKind, skill: Skill) -> bool:
+    return kind is PolicyKind.GENERALIST or isinstance(skill, SPECIALIST_SKILLS)

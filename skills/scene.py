@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from vla_low_level.geometry import DRAWER_CLOSED_M, DRAWER_OPEN_M
-from vla_low_level.nouns import Category, Colour, Place
+from vla_low_level.nouns import Category, Colour, Opening, Place
 
 Metre = Annotated[float, Field(ge=-5.0, le=5.0, allow_inf_nan=False)]
 
@@ -79,11 +79,11 @@ class SeenDrawer(_Frozen):
     opening_m: float = Field(ge=-0.05, le=0.5, allow_inf_nan=False)
 
     @property
-    def is_open(self) -> bool | None:
-        """Open, closed, or None where it is neither."""
+    def stands(self) -> Opening:
+        """Open, closed, or ajar where it is neither."""
         if self.opening_m > DRAWER_OPEN_M:
-            return True
-        return False if self.opening_m < DRAWER_CLOSED_M else None
+            return Opening.OPEN
+        return Opening.CLOSED if self.opening_m < DRAWER_CLOSED_M else Opening.AJAR
 
 
 class SeenLamp(_Frozen):

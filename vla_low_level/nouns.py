@@ -58,6 +58,14 @@ class Side(StrEnum):
         return 1 if self is Side.LEFT else -1
 
 
+class Opening(StrEnum):
+    """How a drawer stands."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    AJAR = "ajar"
+
+
 class Switch(StrEnum):
     """What a button can be pressed for."""
 

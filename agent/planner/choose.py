@@ -24,5 +24,5 @@ def make_planner(spec: str) -> Planner:
     raise TandemError(
         "PLANNER_UNKNOWN",
         f"there is no planner {spec!r}",
-        fix="use embedded, or openai:URL#MODEL, for example openai:http://127.0.0.1:8000/v1#planner",
+        fix="use embedded, subgoal, or openai:URL#MODEL, for example openai:http://127.0.0.1:8000/v1#planner",
     )

@@ -197,7 +197,7 @@ def _add(draft: _Draft, moves: list[_Move], scene: Scene, final: dict[str, Place
     before, ends = draft.last, []
     for move in moves:
         item = move.item
-        moved = sum(n.skill.object == item.id for n in draft.nodes)
+        moved = sum(n.skill.subject == item.id for n in draft.nodes)
         if item.id != scene.held and not moved and item.place in (move.place, final[item.id]):
             continue
         suffix = f"_{moved}" if moved else ""

@@ -40,14 +40,14 @@ class Plan:
     Attributes:
         graph: What to do; empty when everything is so already.
         goal: What must hold afterwards.
-        form: What was understood.
+        form: What was understood; None when the planner has to be asked again about a later scene.
         log_probability: Mean over the tokens that were chosen freely; 0 where the model does not say.
         chats: Exchanges that led to it.
     """
 
     graph: SkillGraph
     goal: tuple[Predicate, ...]
-    form: LogicalForm
+    form: LogicalForm | None = None
     log_probability: float = 0.0
     chats: tuple[Chat, ...] = ()
 

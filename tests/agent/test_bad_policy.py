@@ -44,6 +44,7 @@ class ClearPlanner:
 
 class BadPolicy:
     policy_id = "bad"
+    replan_rows = 64
     cameras: tuple[str, ...] = ()
 
     def __init__(self, value: float, shape: tuple[int, ...]) -> None:

@@ -57,8 +57,12 @@ class SpecialistPolicy:
     cameras: tuple[str, ...] = ()
     replan_rows = HORIZON
 
-    def __init__(self, profile: Profile | None = None) -> None:
+    def __init__(
+        self, profile: Profile | None = None, retreat_xy_m: tuple[float, float] = RETREAT_XY_M
+    ) -> None:
+        """`retreat_xy_m` is where the hand goes to be out of the cameras' way, world."""
         self._profile = profile or Profile()
+        self._retreat_xy_m = retreat_xy_m
         self._task: _Task | None = None
         self._chunks = 0
 
@@ -76,7 +80,7 @@ class SpecialistPolicy:
             raise ValueError(f"no perceived target for: {instruction.text}")
         task = self._task
         if task is None or task.target is not instruction.target:
-            task = self._task = _begin(observation, instruction.target)
+            task = self._task = _begin(observation, instruction.target, self._retreat_xy_m)
         _resume(task, observation)
         actions = self._roll(task, observation)
         chunk = ActionChunk(
@@ -112,12 +116,12 @@ def _bounded(vector: F64, limit: float) -> F64:
     return vector if length <= limit else vector * (limit / length)
 
 
-def _begin(observation: Observation, target: Target) -> _Task:
+def _begin(observation: Observation, target: Target, retreat_xy_m: tuple[float, float]) -> _Task:
     """Lay out the waypoints from where the arm is commanded to be now."""
     body = observation.proprioception
     here, yaw = body.target_position_m, yaw_of(body.target_rotation)
     gripper = float(body.last_command[6])
-    waypoints = _waypoints(here, yaw, gripper, target)
+    waypoints = _waypoints(here, yaw, gripper, target, retreat_xy_m)
     start = Cursor(0, here.copy(), yaw)
     return _Task(target, waypoints, start, start)
 
@@ -132,11 +136,13 @@ def _resume(task: _Task, observation: Observation) -> None:
     task.cursor = Cursor(planned.index, here.copy(), yaw, planned.speed_m_s, planned.dwelt)
 
 
-def _waypoints(here: F64, yaw: float, gripper: float, target: Target) -> list[Waypoint]:
+def _waypoints(
+    here: F64, yaw: float, gripper: float, target: Target, retreat_xy_m: tuple[float, float]
+) -> list[Waypoint]:
     """The corners of the path for each kind of target."""
     if isinstance(target, RetreatTarget):
         above = np.array([here[0], here[1], max(float(here[2]), target.height_m)])
-        away = np.array([*RETREAT_XY_M, target.height_m])
+        away = np.array([*retreat_xy_m, target.height_m])
         # Turned with the arm, so that the wrist stays as it is; held still in the world it might wind up.
         turned = yaw + math.atan2(away[1], away[0]) - math.atan2(float(here[1]), float(here[0]))
         return [Waypoint(above, yaw, gripper), Waypoint(away, turned, gripper)]
