@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.demos.episode import Frames, Pilot, Stage, play
+from sim.demos.judge import Situation, look
 from sim.demos.phrases import Split, wordings
-from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Situation, Task, look
+from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Task
 from sim.scene import (
     BUTTON_M,
     CABINET_M,

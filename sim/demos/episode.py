@@ -10,7 +10,8 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from sim.arm import FINGER_STROKE_M
-from sim.demos.tasks import Kind, Situation, Task, hopeless, look, succeeded
+from sim.demos.judge import Situation, hopeless, look, succeeded
+from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import MOVE_M, RATE_HZ, TURN_RAD, Aim, Teacher
 from sim.scene import PlacedScene
 from sim.world import World

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sim.demos.chain import TASKS, draw_stage, draw_tasks, reachable, scatter
 from sim.demos.episode import EXPIRY_S, MAX_ROWS, Stage
+from sim.demos.judge import Situation, hopeless, look, succeeded
 from sim.demos.phrases import Split, wordings
-from sim.demos.tasks import Kind, Situation, Task, hopeless, look, succeeded
+from sim.demos.tasks import Kind, Task
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.nouns import Category
 from vla_low_level.policy import Instruction, Policy
@@ -101,7 +102,8 @@ def trials(
                 if not trial.succeeded:
                     break
             now = look(stage.world)
-            if now.held is not None or any(item.fallen or item.on_floor for item in now.scene.objects):
+            fallen = any(item.fallen or item.on_floor for item in now.scene.objects)
+            if fallen or now.held is not None or stage.body.latched:
                 return
     finally:
         stage.close()

