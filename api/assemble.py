@@ -187,7 +187,8 @@ def _assemble(
 
 def _placed(options: RunOptions) -> PlacedScene:
     from sim.arms import ARMS
-    from sim.scene import SceneSpec, resolve
+    from sim.layout import resolve
+    from sim.scene import SceneSpec
 
     if options.arm not in ARMS:
         raise TandemError(

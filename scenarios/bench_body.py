@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from scenarios.fuzz_chunks import Fuzzer
 from sim.arms import embodiment
+from sim.layout import resolve
 from sim.raw_cost import raw_render_s, raw_step_s
 from sim.robot import SimRobot
-from sim.scene import SceneSpec, resolve
+from sim.scene import SceneSpec
 from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk

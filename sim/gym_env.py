@@ -10,7 +10,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sim.cameras import OVERHEAD, WRIST
-from sim.scene import SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import SceneSpec
 from sim.truth import read_truth
 from sim.world import World
 from vla_low_level.action import ACTION_DIM

@@ -13,17 +13,8 @@ from sim.demos.episode import Frames, Pilot, Stage, play
 from sim.demos.judge import Situation, look
 from sim.demos.phrases import Split, wordings
 from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Task
-from sim.scene import (
-    BUTTON_M,
-    CABINET_M,
-    DrawerSpec,
-    LampSpec,
-    ObjectSpec,
-    PlacedScene,
-    SceneSpec,
-    Variation,
-    resolve,
-)
+from sim.layout import resolve
+from sim.scene import BUTTON_M, CABINET_M, DrawerSpec, LampSpec, ObjectSpec, PlacedScene, SceneSpec, Variation
 from sim.truth import TrueObject
 from traces.errors import TandemError
 from vla_low_level.geometry import DRAWER_TRAVEL_M, SIDE_Y_M

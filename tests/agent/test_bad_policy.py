@@ -14,8 +14,9 @@ from agent.perception.perceive import perceive
 from agent.planner.grounder import ground
 from agent.planner.logical_form import LogicalForm
 from agent.planner.protocol import History, Plan, Question, Refusal
+from sim.layout import resolve
 from sim.robot import SimRobot
-from sim.scene import ObjectSpec, SceneSpec, resolve
+from sim.scene import ObjectSpec, SceneSpec
 from skills.router import PolicyKind, Router
 from skills.scene import Scene
 from traces.recorder import Recorder

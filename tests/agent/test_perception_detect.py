@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from agent.perception.detector import Detector
-from sim.scene import SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import SceneSpec
 from sim.truth import read_truth
 from sim.world import World
 from vla_low_level.geometry import OBJECTS

@@ -83,7 +83,8 @@ def test_a_plan_moves_nothing_and_says_what_would_be_done(tandem) -> None:
         (["clear \udcff\udcfe"], "BAD_TEXT"),
         (["clear the table", "--scene", "nowhere"], "SCENE_NOT_FOUND"),
         (["clear the table", "--planner", "magic"], "PLANNER_UNKNOWN"),
-        (["clear the table", "--policy", "generalist"], "POLICY_UNAVAILABLE"),
+        (["clear the table", "--weights", "nowhere"], "WEIGHTS_MISSING"),
+        (["clear the table", "--arm", "ur5"], "ARM_UNKNOWN"),
     ],
 )
 def test_bad_input_ends_in_one_json_object_with_code_and_fix(

@@ -11,8 +11,9 @@ import pytest
 
 from replay.physics import PhysicsReport, replay_physics
 from sim.arms import embodiment
+from sim.layout import resolve
 from sim.robot import SimRobot
-from sim.scene import SceneSpec, resolve
+from sim.scene import SceneSpec
 from sim.world import World
 from traces import names
 from traces.errors import TandemError

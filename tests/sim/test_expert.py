@@ -3,7 +3,8 @@ import pytest
 
 from sim import expert
 from sim.arms import embodiment
-from sim.scene import SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import SceneSpec
 from sim.truth import read_truth
 from sim.world import World
 from vla_low_level.body import Body

@@ -11,8 +11,9 @@ import pybullet as p
 import pytest
 
 from sim.arms import embodiment
+from sim.layout import resolve
 from sim.robot import SimRobot
-from sim.scene import ObjectSpec, PlacedScene, SceneSpec, resolve
+from sim.scene import ObjectSpec, PlacedScene, SceneSpec
 from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
@@ -174,7 +175,8 @@ def test_closing_twice_ends_the_process_once():
 ORPHAN = """
 import os, sys
 from sim.robot import SimRobot
-from sim.scene import SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import SceneSpec
 robot = SimRobot.start(resolve(SceneSpec(), 1), clock=sys.argv[1])
 robot.observe()
 os.write(1, f"{robot.process_id}\\n".encode())

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from sim.scene import AREA_X_M, AREA_Y_M, MAX_FILE_BYTES, ObjectSpec, SceneSpec, builtin_scenes, resolve
+from sim.layout import resolve
+from sim.scene import AREA_X_M, AREA_Y_M, MAX_FILE_BYTES, ObjectSpec, SceneSpec, builtin_scenes
 from traces.errors import TandemError
 from vla_low_level.geometry import OBJECTS, PLACES
 from vla_low_level.nouns import Category, Colour, Place

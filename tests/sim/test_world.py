@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from sim.arms import embodiment
-from sim.scene import SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import SceneSpec
 from sim.truth import read_truth
 from sim.world import World
 from traces.errors import TandemError
@@ -16,7 +17,8 @@ HOME_RAD = embodiment("panda").home_rad
 
 PROGRAM = """
 import hashlib, os
-from sim.scene import SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import SceneSpec
 from sim.world import World
 from sim.arms import embodiment
 
