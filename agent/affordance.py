@@ -191,7 +191,10 @@ def _release_yaws(grip: _Grip, region: PlaceRegion, spot: Spot) -> list[float]:
     """Turn with the arm, so that the wrist need not, or near that; long things lie along the fixture."""
     carried = grip.bearing_turn_rad + math.atan2(spot.y_m, spot.x_m)
     if grip.category is Category.SPOON:
-        return [nearest_turn(region.long_axis_rad + math.pi / 2, carried, math.pi)]
+        near = nearest_turn(region.long_axis_rad + math.pi / 2, carried, math.pi) - carried
+        # The two ends of a spoon are alike here, the two ends of the wrist's range are not.
+        wound = abs(wrap(grip.bearing_turn_rad - HOME_YAW_RAD) + near) > WRIST_REACH_RAD
+        return [carried + near - (math.copysign(math.pi, near) if wound else 0.0)]
     turns = sorted((k * math.pi / 12 for k in range(-6, 7)), key=abs)
     wrist = grip.bearing_turn_rad - HOME_YAW_RAD
     return [carried + turn for turn in turns if abs(wrap(wrist) + turn) <= WRIST_REACH_RAD]

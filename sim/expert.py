@@ -139,7 +139,10 @@ def _release_yaw(held: Held, fixture: PlacedPlace, spot: tuple[float, float]) ->
     if held.item.category is not Category.SPOON:
         return carried
     across = _long_axis_rad(fixture) + math.pi / 2
-    return across + math.pi * round((carried - across) / math.pi)
+    nearest = across + math.pi * round((carried - across) / math.pi)
+    ways = (nearest, nearest - math.pi, nearest + math.pi)
+    # The two ends of a spoon are alike here, the two ends of the wrist's range are not.
+    return min(ways, key=lambda yaw: (max(low - yaw, 0.0, yaw - high), abs(yaw - carried)))
 
 
 def _long_axis_rad(fixture: PlacedPlace) -> float:

@@ -209,7 +209,9 @@ def _put_in(item: TrueObject, rng: np.random.Generator) -> Task:
 def _can_push(item: TrueObject, side: Side, now: Situation) -> bool:
     """Far enough from that side, and nothing in its way or beside it."""
     x, y, _ = item.position_m
-    if item.category not in PUSHABLE or y * side.sign > SIDE_Y_M - 0.05:
+    start = y * side.sign
+    # From far over on the other side the wrist cannot bear the whole way.
+    if item.category not in PUSHABLE or not -0.10 < start < SIDE_Y_M - 0.05 or (now.furnished and x > 0.5):
         return False
     others = [o.position_m for o in now.scene.objects if o.id != item.id]
     ahead = [o for o in others if abs(o[0] - x) < CORRIDOR_M + 0.04 and (o[1] - y) * side.sign > -0.16]

@@ -41,6 +41,11 @@ class Situation:
     opening_m: float | None
     lit: bool | None
 
+    @property
+    def furnished(self) -> bool:
+        """A cabinet and a lamp stand at the far corners."""
+        return self.opening_m is not None or self.lit is not None
+
     def get(self, object_id: str | None) -> TrueObject:
         """The object with this id. Raises LookupError."""
         for item in self.scene.objects:
@@ -112,6 +117,8 @@ def hopeless(task: Task, now: Situation) -> bool:
     for name in (task.object, task.base):
         if name is not None:
             item = now.get(name)
-            if item.on_floor or (item.fallen and now.held != name):
+            # A spoon that leans on a wall of what it was put into lies there all the same.
+            leans = task.kind is Kind.PLACE_IN and item.category is Category.SPOON
+            if item.on_floor or (item.fallen and now.held != name and not leans):
                 return True
     return False

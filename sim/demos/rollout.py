@@ -14,6 +14,7 @@ from sim.demos.episode import EXPIRY_S, MAX_ROWS, Stage
 from sim.demos.judge import Situation, hopeless, look, succeeded
 from sim.demos.phrases import Split, wordings
 from sim.demos.tasks import Kind, Task
+from sim.demos.teacher import Teacher
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.nouns import Category
 from vla_low_level.policy import Instruction, Policy
@@ -42,6 +43,11 @@ class Trial:
     rows: int
     start: Situation
     end: Situation
+
+
+def feasible(stage: Stage, task: Task) -> None:
+    """Raises LookupError when even one who knows everything finds no way, e.g. no room for the fingers."""
+    Teacher(task, stage.placed, look(stage.world), stage.body.observe().proprioception)
 
 
 def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
@@ -95,6 +101,7 @@ def trials(
                     said = wordings(task, look(stage.world).scene.objects, split)
                     if task.object is None or look(stage.world).held is None:
                         scatter(stage, task, rng)
+                    feasible(stage, task)
                 except LookupError:
                     return
                 trial = attempt(stage, task, str(rng.choice(said)), policy)
@@ -129,6 +136,7 @@ def named_instead(
             task = Task(Kind.PICK, pair[which].id)
             said = wordings(task, table, split)
             scatter(stage, Task(Kind.PICK, pair[0].id), rng)
+            feasible(stage, task)
             trial = attempt(stage, task, said[int(rng.integers(len(said)))], policy_for(stage.placed.arm))
             hand = stage.body.observe().proprioception.ee_position_m
             yield replace(trial, succeeded=_goes_to(trial.end, hand) == task.object)

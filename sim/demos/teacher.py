@@ -57,6 +57,7 @@ HANDLE_OPENING, HANDLE_GRIP = 0.40, 0.20
 PUSH_OPENING = 0.50
 PUSH_GAP_M = 0.022
 PUSH_MARGIN_M = 0.018
+PUSH_CRADLE_M = {Category.CUBE: 0.030, Category.PLATE: 0.012}
 PUSH_HEIGHT_M = {Category.CUBE: 0.020, Category.PLATE: 0.013}
 # The fingertips reach 7 mm below the tool centre point, so this presses the cap by 7 mm.
 PRESS_M = BUTTON_TOP_M
@@ -220,7 +221,9 @@ class Teacher:
     def _push(self, now: Situation, body: Proprioception) -> Aim:
         item, here = now.get(self._task.object), body.target_position_m
         side = (self._task.side or Side.LEFT).sign
-        yaw = _along_x(body)
+        # Bearable where the push ends: turning the hand on the way would lose the object.
+        end = np.array([item.position_m[0], side * SIDE_Y_M, 0.0])
+        yaw = _bearable(0.0, body, end, math.pi)
         low = item.position_m[2] + PUSH_HEIGHT_M[item.category]
         size = OBJECTS[item.category]
         radius = size.footprint_radius_m if item.category is Category.PLATE else size.grasp_width_m * 0.62
@@ -230,7 +233,9 @@ class Teacher:
         if y * side > SIDE_Y_M + PUSH_MARGIN_M:
             return self._leave(body, np.array([x, y, low]), yaw, PUSH_OPENING)
         gap = (y - here[1]) * side
-        lined_up = abs(here[0] - x) < 0.014 and behind - 0.012 < gap < behind + PUSH_GAP_M + 0.012
+        # A cube's corner may lie between the fingers, which holds it there.
+        near = behind - PUSH_CRADLE_M[item.category]
+        lined_up = abs(here[0] - x) < 0.014 and near < gap < behind + PUSH_GAP_M + 0.012
         if lined_up and here[2] < low + 0.006 and abs(wrap(yaw - yaw_of(body.target_rotation))) < 0.1:
             ahead = np.array([x, here[1] + side * PULL_M, low])
             return Aim(ahead, yaw, PUSH_OPENING, np.array([x, y, low]), yaw, PULL_M)
@@ -269,7 +274,9 @@ class Teacher:
         if body.gripper_opening < gripper - SLACK_OPENING:
             return Aim(here, yaw_of(body.target_rotation), gripper, point, yaw)
         up = np.array([here[0], here[1], max(AWAY_M, here[2])])
-        return Aim(up, yaw_of(body.target_rotation), gripper, point, yaw)
+        # Fingers that a wall holds back do not go on pressing against it while the hand leaves.
+        free = min(gripper, body.gripper_opening + SLACK_OPENING / 4)
+        return Aim(up, yaw_of(body.target_rotation), free, point, yaw)
 
 
 def row_towards(aim: Aim, body: Proprioception) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from vla_low_level.dataset.statistics import Statistics
 
 PARTS = "parts"
 TEXT = b"task"
+INDEX_FIELD = "__index_level_0__"
 FILE_BYTES = 100 * 1024 * 1024
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
@@ -132,11 +133,18 @@ def _info(book: _Book, robot_type: str, about: dict[str, Any]) -> dict[str, Any]
 def _write_meta(folder: Path, book: _Book, info: dict[str, Any], statistics: Statistics) -> None:
     meta = folder / "meta"
     (folder / EPISODES_PATH).parent.mkdir(parents=True, exist_ok=True)
-    texts = pa.table(
-        {"task_index": pa.array(list(book.tasks.values())), "__index_level_0__": list(book.tasks)}
-    )
+    texts = pa.table({"task_index": pa.array(list(book.tasks.values())), INDEX_FIELD: list(book.tasks)})
     # The index column is told to pandas, which is how readers of this layout look a task up.
-    pandas = {"index_columns": ["__index_level_0__"], "columns": [], "column_indexes": []}
+    number = {"name": "task_index", "pandas_type": "int64", "numpy_type": "int64"}
+    index = {"name": None, "pandas_type": "unicode", "numpy_type": "object"}
+    pandas = {
+        "index_columns": [INDEX_FIELD],
+        "column_indexes": [],
+        "columns": [
+            number | {"field_name": "task_index", "metadata": None},
+            index | {"field_name": INDEX_FIELD, "metadata": None},
+        ],
+    }
     pq.write_table(
         texts.replace_schema_metadata({b"pandas": json.dumps(pandas).encode()}), meta / "tasks.parquet"
     )

@@ -61,12 +61,7 @@ def read(folder: Path) -> Demonstrations:
     if sum(table.num_rows for table in tables) != info.get("total_frames"):
         raise _mismatch(folder, "the data files do not hold the number of frames that meta/info.json says")
     table = pa.concat_tables(tables)
-    tasks = pq.read_table(folder / "meta/tasks.parquet")
-    texts = dict(
-        zip(
-            tasks.column("task_index").to_pylist(), tasks.column("__index_level_0__").to_pylist(), strict=True
-        )
-    )
+    texts = _texts(pq.read_table(folder / "meta/tasks.parquet"))
     numbers = {name: column(table, name) for name in NUMBERS}
     for name in VECTORS:
         if not np.isfinite(numbers[name]).all():
@@ -76,9 +71,16 @@ def read(folder: Path) -> Demonstrations:
     return Demonstrations(
         numbers,
         {name: _bytes(table.column(name)) for name in IMAGE_SHAPES},
-        tuple(texts[k] for k in range(len(texts))),
+        texts,
         json.loads((folder / "meta/stats.json").read_text()),
     )
+
+
+def _texts(tasks: pa.Table) -> tuple[str, ...]:
+    """The sentences by number. Their column is an index, which writers name as they like."""
+    (name,) = (name for name in tasks.column_names if name != "task_index")
+    numbered = zip(tasks.column("task_index").to_pylist(), tasks.column(name).to_pylist(), strict=True)
+    return tuple(text for _, text in sorted(numbered))
 
 
 def _info(folder: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from vla_low_level.vla.vision import entropy
 
 EXPIRY_S = 1.0
 # Rows carried out before it looks again.
-REPLAN_ROWS = 8
+REPLAN_ROWS = 4
 # Chunks drawn from one observation: the first is carried out, all of them say how sure it is.
 DRAWS = 4
 MAX_TEXT = 200

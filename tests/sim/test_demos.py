@@ -1,0 +1,82 @@
+"""Demonstrations: the teacher does what it shows, and says it in words that are kept apart for testing."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from sim.demos.chain import draw_stage, draw_tasks, scatter
+from sim.demos.episode import play
+from sim.demos.judge import look
+from sim.demos.phrases import every_sentence, phrasebook, wordings
+from sim.demos.tasks import Kind, Task
+from vla_low_level.nouns import Category, Switch
+
+
+def shown(kind: Kind, seed: int):
+    """Frames of the first task of this kind that comes up, from this seed on."""
+    for s in range(seed, seed + 60):
+        stage, rng = draw_stage(s, None)
+        if stage is None:
+            continue
+        try:
+            tasks = draw_tasks(stage, rng)
+            if kind not in {task.kind for task in tasks}:
+                continue
+            for task in tasks:
+                if task.kind not in (Kind.PLACE_IN, Kind.PLACE_ON):
+                    scatter(stage, task, rng)
+                frames = play(stage, task, rng, noise=False)
+                if task.kind is kind:
+                    return frames
+                if frames is None:
+                    break
+        finally:
+            stage.close()
+    return None
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_teacher_shows_every_skill(kind) -> None:
+    frames = next(filter(None, (shown(kind, 1_600_000 + 100 * k) for k in range(3))))
+    assert frames.done[-1]
+    assert not frames.done[0]
+    assert len(frames.table) == len(frames.action) == len(frames.state)
+    assert np.abs(np.array(frames.action)[:, :3]).max() < 0.03
+
+
+def test_a_driver_leads_away_and_the_teacher_corrects() -> None:
+    stage, rng = draw_stage(1_600_003, "panda")
+    task = next(t[0] for t in (draw_tasks(stage, rng) for _ in range(20)) if t[0].kind is Kind.PICK)
+    away = np.array([0.0, 0.0, 0.02, 0.0, 0.0, 0.0, 1.0], np.float32)
+    frames = play(stage, task, rng, noise=False, driver=lambda _, k: away if k < 6 else None)
+    assert frames is not None
+    assert frames.followed[:6] == [False] * 6
+    assert all(frames.followed[6:])
+    assert look(stage.world).held == task.object
+    stage.close()
+
+
+def test_held_out_sentences_are_never_trained() -> None:
+    assert not set(every_sentence("train")) & set(every_sentence("held_out"))
+    for item in phrasebook().objects.values():
+        assert not set(item.train) & set(item.held_out)
+
+
+def test_every_kind_has_many_ways_to_be_said() -> None:
+    for kind in Kind:
+        words = phrasebook().templates[kind]
+        assert len(words.train) >= 5
+        assert len(words.held_out) >= 2
+    said = wordings(Task(Kind.PRESS, switch=Switch.ON), [])
+    assert len(set(said)) == len(said)
+    assert all("{" not in text for text in islice(every_sentence("train"), 5000))
+
+
+def test_every_category_comes_up() -> None:
+    seen = set()
+    for seed in range(1_600_000, 1_600_012):
+        stage, _ = draw_stage(seed, "panda")
+        seen |= {o.category for o in look(stage.world).scene.objects}
+        stage.close()
+    assert seen == set(Category)

@@ -1,0 +1,99 @@
+"""Training can be stopped anywhere, gives the same weights again, and learns."""
+
+import pytest
+import torch
+
+from traces.errors import TandemError
+from vla_low_level.dataset.read import read
+from vla_low_level.vla.batches import Batches
+from vla_low_level.vla.config import VLAConfig
+from vla_low_level.vla.losses import losses
+from vla_low_level.vla.pretrained import load_pretrained
+from vla_low_level.vla.text import SentenceEncoder
+from vla_low_level.vla.train import Recipe, Trainer, statistics, train
+
+RECIPE = Recipe(steps=6, batch=8, validate_every=3, warm_up=2)
+SMALL = VLAConfig(condition=64, fine=16, middle=16, blocks=1)
+
+
+@pytest.fixture(scope="module")
+def batches(demos) -> Batches:
+    torch.set_num_threads(1)
+    return Batches.of(read(demos), SMALL.horizon, SentenceEncoder())
+
+
+def trainer(batches, out, recipe=RECIPE) -> Trainer:
+    new = Trainer(out, recipe, statistics(SMALL, batches.shown.stats))
+    new.know_words(batches.text)
+    return new
+
+
+def run(new: Trainer, batches, until: int | None = None) -> list:
+    steps = []
+    for step in train(new, [(batches, 1.0)], lambda _: float(new.step), {}):
+        steps.append(step)
+        if step.step == until:
+            break
+    return steps
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(batches, tmp_path) -> None:
+    run(trainer(batches, tmp_path / "whole"), batches)
+    run(trainer(batches, tmp_path / "parts"), batches, until=3)
+    again = trainer(batches, tmp_path / "parts")
+    assert again.resume()
+    assert again.step == 3
+    run(again, batches)
+    whole, parts = (tmp_path / name / "model.safetensors" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_another_recipe_does_not_take_up_a_checkpoint(batches, tmp_path) -> None:
+    run(trainer(batches, tmp_path), batches, until=3)
+    with pytest.raises(TandemError, match="another recipe"):
+        trainer(batches, tmp_path, RECIPE.model_copy(update={"batch": 4})).resume()
+
+
+def test_the_best_weights_are_kept_not_the_last(batches, tmp_path) -> None:
+    scores = iter([2.0, 1.0])
+    new = trainer(batches, tmp_path)
+    steps = list(train(new, [(batches, 1.0)], lambda _: next(scores), {}))
+    assert [(s.step, s.best) for s in steps if s.score is not None] == [(3, True), (6, False)]
+    network, _ = load_pretrained(tmp_path)
+    assert network.config.condition == 64
+    assert '"step": 3' in (tmp_path / "config.json").read_text()
+
+
+def test_it_learns_what_it_is_shown(batches, tmp_path) -> None:
+    new = trainer(batches, tmp_path, Recipe(steps=60, batch=16, validate_every=60, warm_up=5, average=0.9))
+    steps = run(new, batches)
+    first = Trainer(tmp_path / "new", RECIPE, new.network.config)
+    first.know_words(batches.text)
+    before = losses(
+        first.network, batches.at(torch.arange(16).numpy(), None), torch.Generator().manual_seed(0)
+    )
+    after = losses(new.network, batches.at(torch.arange(16).numpy(), None), torch.Generator().manual_seed(0))
+    assert float(after["flow"].detach()) < 0.8 * float(before["flow"].detach())
+    assert float(after["table"].detach()) < float(before["table"].detach())
+    assert steps[-1].left_s == pytest.approx(0.0)
+
+
+def test_rows_after_a_shove_are_not_learnt_from(batches) -> None:
+    followed = batches.shown.numbers["followed"]
+    index = int(
+        next(
+            k
+            for k in range(len(followed) - 20)
+            if not followed[k + 2] and followed[k : k + 2].all() and batches.last[k] > k + 10
+        )
+    )
+    valid = batches.at(torch.tensor([index]).numpy(), None).valid[0]
+    assert valid[:3].tolist() == [1, 1, 1]
+    assert valid[3:].sum() == 0
+
+
+def test_after_the_end_there_is_nothing_to_do(batches) -> None:
+    end = int(batches.last[0])
+    chunk = batches.at(torch.tensor([end]).numpy(), None).chunk[0]
+    assert (chunk[1:, :6] == 0).all()
+    assert (chunk[:, 6] == chunk[0, 6]).all()
