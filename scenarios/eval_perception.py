@@ -23,7 +23,8 @@ from rich.progress import track
 from agent.perception.detector import DetectedObject, Detections, Detector
 from agent.perception.pretrained import SHIPPED
 from scenarios.statistics import quantile, wilson
-from sim.scene import PlacedObject, SceneSpec, resolve
+from sim.layout import resolve
+from sim.scene import PlacedObject, SceneSpec
 from sim.truth import TrueObject, read_truth
 from sim.world import World
 from vla_low_level.geometry import OBJECTS, PLACES

@@ -64,6 +64,10 @@ class Drawer:
             physicsClientId=client,
         )
 
+    def put(self, opening_m: float) -> None:
+        """Have it out so far, at once."""
+        p.resetJointState(self.body, 0, opening_m, physicsClientId=self.client)
+
     @property
     def state(self) -> tuple[float, float]:
         """How far it is out, m, and how fast it moves, m/s."""
@@ -93,6 +97,11 @@ class Lamp:
         """Height of the cap relative to rest, m, its speed, m/s, and 1 when the lamp is lit."""
         height, speed = p.getJointState(self.button, 0, physicsClientId=self.client)[:2]
         return float(height), float(speed), float(self.lit)
+
+    def put(self, *, lit: bool) -> None:
+        """Have it lit or not, at once."""
+        self.lit = lit
+        self._show()
 
     def step(self) -> None:
         """Switch when the cap has just gone down far enough."""

@@ -19,11 +19,24 @@ from rich.progress import track
 
 from sim import cameras
 from sim.arm import FINGER_STROKE_M
+from sim.arms import ARMS
 from sim.bodies import base_offset_m
-from sim.scene import AREA_X_M, AREA_Y_M, SLOTS, PlacedObject, PlacedPlace, PlacedScene
+from sim.demos.chain import draw_variation
+from sim.scene import (
+    AREA_X_M,
+    AREA_Y_M,
+    BUTTON_M,
+    CABINET_M,
+    SLOTS,
+    PlacedDrawer,
+    PlacedLamp,
+    PlacedObject,
+    PlacedPlace,
+    PlacedScene,
+)
 from sim.truth import read_truth
 from sim.world import World
-from vla_low_level.geometry import OBJECTS, PLACES
+from vla_low_level.geometry import BUTTON_TOP_M, DRAWER_TRAVEL_M, OBJECTS, PLACES
 from vla_low_level.nouns import Category, Colour, Place
 from vla_low_level.rotations import rotation_matrix, tool_down
 
@@ -52,6 +65,8 @@ class Sample:
         objects: float32 [12, 8], rows of category, colour, x, y, z of the base (m), yaw (rad), fallen,
             visible pixels; category -1 where there is none.
         places: float32 [5, 2], x and y of each fixture, NaN where it is missing.
+        furniture: float32 [2, 4], middle of the drawer's handle (x, y, z, m) and how far it is out as a share
+            of its travel; top of the lamp's button and 1 when it shines. NaN where there is none.
     """
 
     rgb: NDArray[np.uint8]
@@ -59,6 +74,7 @@ class Sample:
     pose: NDArray[np.float64]
     objects: NDArray[np.float32]
     places: NDArray[np.float32]
+    furniture: NDArray[np.float32]
 
 
 class LabelledWorld:
@@ -78,6 +94,10 @@ class LabelledWorld:
         """Throw, settle, pose the arm, take the picture and read the labels."""
         rng, world = self._rng, self._world
         chosen = self._throw()
+        if world.drawer:
+            world.drawer.put(float(rng.choice([0.0, 1.0, rng.uniform()])) * DRAWER_TRAVEL_M)
+        if world.lamp:
+            world.lamp.put(lit=bool(rng.random() < 0.5))
         self._pose_arm(self._home, 1.0)
         for _ in range(SETTLE_STEPS):
             p.stepSimulation(physicsClientId=world.client)
@@ -103,7 +123,17 @@ class LabelledWorld:
         places = np.full((len(Place), 2), np.nan, np.float32)
         for fixture in world.placed.places:
             places[list(Place).index(fixture.place)] = fixture.position_m
-        return Sample(image.rgb, cameras.height_mm(image), pose, rows, places)
+        return Sample(image.rgb, cameras.height_mm(image), pose, rows, places, self._furniture())
+
+    def _furniture(self) -> NDArray[np.float32]:
+        rows, world = np.full((2, 4), np.nan, np.float32), self._world
+        if world.drawer and world.placed.drawer:
+            x, y, z = world.placed.drawer.handle_m
+            out = world.drawer.state[0]
+            rows[0] = x - out, y, z, out / DRAWER_TRAVEL_M
+        if world.lamp and world.placed.lamp:
+            rows[1] = *world.placed.lamp.position_m, BUTTON_TOP_M, world.lamp.lit
+        return rows
 
     def _throw(self) -> set[str]:
         """Choose objects and drop each somewhere; the others are far away."""
@@ -138,15 +168,25 @@ class LabelledWorld:
                 yaw = math.pi / 2 + float(rng.normal(0, 0.15))
             level = 0.012 + 0.05 * sum(math.dist((x, y), t[:2]) < 0.08 for t in taken)
         else:
-            radius, x, y = OBJECTS[item.category].footprint_radius_m, 0.0, 0.0
-            for _ in range(30):
-                x = rng.uniform(AREA_X_M[0] - 0.03, AREA_X_M[1] + 0.03)
-                y = rng.uniform(AREA_Y_M[0] - 0.04, AREA_Y_M[1] + 0.04)
-                if all(math.dist((x, y), t[:2]) > 0.7 * (radius + t[2]) + 0.012 for t in taken):
-                    break
-            level = 0.001
+            x, y, level = self._free_spot(item, taken)
         taken.append((float(x), float(y), OBJECTS[item.category].footprint_radius_m))
         self._teleport(item, (float(x), float(y), level), yaw, tipped=tipped)
+
+    def _free_spot(
+        self, item: PlacedObject, taken: list[tuple[float, float, float]]
+    ) -> tuple[float, float, float]:
+        """On the bare table; sometimes on what stands there already, which may carry it or not."""
+        rng, radius = self._rng, OBJECTS[item.category].footprint_radius_m
+        if taken and item.category in (Category.CUBE, Category.CUP) and rng.random() < 0.15:
+            x, y, _ = taken[int(rng.integers(len(taken)))]
+            return x, y, 0.05
+        x = y = 0.0
+        for _ in range(30):
+            x = float(rng.uniform(AREA_X_M[0] - 0.03, AREA_X_M[1] + 0.03))
+            y = float(rng.uniform(AREA_Y_M[0] - 0.04, AREA_Y_M[1] + 0.04))
+            if all(math.dist((x, y), t[:2]) > 0.7 * (radius + t[2]) + 0.012 for t in taken):
+                break
+        return x, y, 0.001
 
     def _teleport(
         self, item: PlacedObject, base: tuple[float, float, float], yaw: float, *, tipped: bool
@@ -222,7 +262,19 @@ def _pool(rng: np.random.Generator) -> PlacedScene:
             continue
         x, y = (float(c + rng.uniform(-0.03, 0.03)) for c in SLOTS[place])
         places.append(PlacedPlace(place=place, position_m=(x, y)))
-    return PlacedScene(seed=0, objects=tuple(objects), places=tuple(places), light=(0.3, 0.2, 1.5))
+    x, y = (float(c + rng.uniform(-0.02, 0.02)) for c in CABINET_M)
+    u, v = (float(c + rng.uniform(-0.02, 0.02)) for c in BUTTON_M)
+    furnished = rng.random() < 0.6
+    return PlacedScene(
+        seed=0,
+        arm=str(rng.choice(list(ARMS), p=[0.5, 0.25, 0.25])),
+        objects=tuple(objects),
+        places=tuple(places),
+        light=(0.3, 0.2, 1.5),
+        drawer=PlacedDrawer(position_m=(x, y), opening_m=0.0) if furnished else None,
+        lamp=PlacedLamp(position_m=(u, v), lit=False) if furnished else None,
+        variation=draw_variation(rng),
+    )
 
 
 def record(folder: Path, count: int, seed: int) -> None:
@@ -247,6 +299,7 @@ def record(folder: Path, count: int, seed: int) -> None:
                 pose=np.stack([s.pose for s in samples]),
                 objects=np.stack([s.objects for s in samples]),
                 places=np.stack([s.places for s in samples]),
+                furniture=np.stack([s.furniture for s in samples]),
             )
         partial.replace(target)
 

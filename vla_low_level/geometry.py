@@ -91,6 +91,9 @@ FINGER_THICKNESS_M = 0.015
 GRIPPER_STROKE_M = 0.080
 """Distance between the fingertips when fully open."""
 
+PLATE_TOP_M = 0.008
+"""Of the floor inside a plate's rim, above its base: what stands on it stands there."""
+
 CABINET_SIZE_M = (0.150, 0.170, 0.076)
 """Of the cabinet, along x, y, z; its drawer slides out along -x, towards the robot."""
 DRAWER_TRAVEL_M = 0.120

@@ -46,6 +46,13 @@ class Place(StrEnum):
         return self.value.replace("_", " ")
 
 
+class Furniture(StrEnum):
+    """Things that stay where they are and have a part that moves."""
+
+    DRAWER = "drawer"
+    LAMP = "lamp"
+
+
 class Side(StrEnum):
     """The two sides of the table, as the robot sees them."""
 

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from agent.perception.network import COLOUR, STRIDE, XYZ, YAW2, YAW4
+from agent.perception.network import COLOUR, STATE, STRIDE, XYZ, YAW2, YAW4
 from agent.perception.pretrained import SHIPPED, load_pretrained
 from agent.perception.rays import grid, ground_points, network_input
 from agent.perception.refine import refine
-from vla_low_level.geometry import OBJECTS
-from vla_low_level.nouns import Category, Colour, Place
+from vla_low_level.geometry import DRAWER_TRAVEL_M, OBJECTS
+from vla_low_level.nouns import Category, Colour, Furniture, Place
 from vla_low_level.observation import CameraImage
 
 F32 = NDArray[np.float32]
@@ -54,11 +54,28 @@ class DetectedPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectedFurniture:
+    """A drawer or a lamp.
+
+    Attributes:
+        kind: Which.
+        point_m: Middle of the drawer's handle, or top of the lamp's button, world.
+        state: How far the drawer is out, m; above 0.5 when the lamp shines.
+    """
+
+    kind: Furniture
+    point_m: tuple[float, float, float]
+    state: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Detections:
     """Everything in a frame, most confident first."""
 
     objects: tuple[DetectedObject, ...]
     places: tuple[DetectedPlace, ...]
+    furniture: tuple[DetectedFurniture, ...] = ()
 
 
 class Detector:
@@ -107,12 +124,18 @@ def _read(peaks: F32, said: F32, view: _View) -> Detections:
     """Turn peaks into things, the most confident first; a weaker peak on the same spot is dropped."""
     objects: list[DetectedObject] = []
     places: dict[Place, DetectedPlace] = {}
+    furniture: dict[Furniture, DetectedFurniture] = {}
     classes, rows, columns = np.nonzero(peaks > min(OBJECT_THRESHOLD, PLACE_THRESHOLD))
     for index in np.argsort(-peaks[classes, rows, columns], kind="stable"):
         kind, row, column = int(classes[index]), int(rows[index]), int(columns[index])
         confidence = float(peaks[kind, row, column])
         position = _position(said, view.ground, row, column)
-        if kind >= len(Category):
+        if kind >= len(Category) + len(Place):
+            which = list(Furniture)[kind - len(Category) - len(Place)]
+            if confidence > PLACE_THRESHOLD:
+                state = _state(which, said, row, column)
+                furniture.setdefault(which, DetectedFurniture(which, position, state, confidence))
+        elif kind >= len(Category):
             place = list(Place)[kind - len(Category)]
             if confidence > PLACE_THRESHOLD:
                 places.setdefault(place, DetectedPlace(place, position[:2], confidence))
@@ -122,7 +145,7 @@ def _read(peaks: F32, said: F32, view: _View) -> Detections:
             if not any(_same(found, other) for other in objects):
                 objects.append(found)
     ordered = tuple(places[place] for place in Place if place in places)
-    return Detections(tuple(objects), ordered)
+    return Detections(tuple(objects), ordered, tuple(furniture.values()))
 
 
 def _same(one: DetectedObject, other: DetectedObject) -> bool:
@@ -169,6 +192,13 @@ def _position(said: F32, ground: F64, row: int, column: int) -> tuple[float, flo
     x = np.median(offsets[0] + ground[rows, columns, 0])
     y = np.median(offsets[1] + ground[rows, columns, 1])
     return float(x), float(y), float(np.median(offsets[2]))
+
+
+def _state(kind: Furniture, said: F32, row: int, column: int) -> float:
+    """Median of what the nine cells around the peak say; a drawer's in m."""
+    around = said[STATE, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+    value = float(np.median(around))
+    return value * DRAWER_TRAVEL_M if kind is Furniture.DRAWER else value
 
 
 def _object(

@@ -10,10 +10,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vla_low_level.nouns import Category, Colour, Place
+from vla_low_level.nouns import Category, Colour, Furniture, Place
 
 STRIDE = 4
-CLASSES = (*Category, *Place)
+CLASSES = (*Category, *Place, *Furniture)
 N_CLASSES = len(CLASSES)
 N_COLOURS = len(Colour)
 # Offsets of the channel groups in the property map.
@@ -21,7 +21,9 @@ XYZ = slice(0, 3)
 YAW2 = slice(3, 5)
 YAW4 = slice(5, 7)
 COLOUR = slice(7, 7 + N_COLOURS)
-N_PROPERTIES = 7 + N_COLOURS
+# How far the drawer is out, in units of its travel, at its handle; whether the lamp shines, at its button.
+STATE = 7 + N_COLOURS
+N_PROPERTIES = STATE + 1
 
 
 class _Residual(nn.Module):
@@ -40,7 +42,7 @@ class _Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """Input [B, 6, H, W]; heat-map logits [B, 10, H/4, W/4] and properties [B, 14, H/4, W/4] out.
+    """Input [B, 6, H, W]; heat-map logits [B, 12, H/4, W/4] and properties [B, 15, H/4, W/4] out.
 
     Input channels: red, green, blue (0..1), height above the table / 0.2 m, and the ground point's x
     and y (m) of every pixel's ray.

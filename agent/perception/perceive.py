@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 
-from agent.perception.detector import DetectedObject, Detections, Detector
-from skills.scene import PlaceRegion, Scene, SceneObject
-from vla_low_level.geometry import PLACES
-from vla_low_level.nouns import Place
+from agent.perception.detector import DetectedFurniture, DetectedObject, Detections, Detector
+from skills.scene import PlaceRegion, Scene, SceneObject, SeenDrawer, SeenLamp
+from vla_low_level.geometry import DRAWER_TRAVEL_M, OBJECTS, PLACES, PLATE_TOP_M
+from vla_low_level.nouns import Category, Furniture, Place
 from vla_low_level.observation import Observation
 
 CAMERA = "overhead"
 # Walls are thin and an object may lean over them: its centre counts as inside up to this far out.
 WALL_M = 0.012
+# An object stands on another when its base is this near to the other's top, and over its middle.
+SUPPORT_M = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
+ON_M = 0.012
+ON_SHARE = 0.75
 
 
 def perceive(detector: Detector, observation: Observation, previous: Scene | None, held: str | None) -> Scene:
@@ -32,12 +36,39 @@ def perceive(detector: Detector, observation: Observation, previous: Scene | Non
     objects = tuple(
         _scene_object(item, name, regions) for item, name in zip(found.objects, names, strict=True)
     )
+    resting = tuple(item.model_copy(update={"on": _support(item, objects)}) for item in objects)
+    furniture = {item.kind: item for item in found.furniture}
     return Scene(
-        objects=(*kept, *sorted(objects, key=lambda o: o.id)),
+        objects=(*kept, *sorted(resting, key=lambda o: o.id)),
         places=regions,
+        drawer=_drawer(furniture.get(Furniture.DRAWER)),
+        lamp=_lamp(furniture.get(Furniture.LAMP)),
         held=held if kept else None,
         observation_sequence=observation.sequence,
     )
+
+
+def _support(item: SceneObject, others: tuple[SceneObject, ...]) -> str | None:
+    """Id of the object that it stands on: a plate or cube whose top is where its base is."""
+    for other in others:
+        top = SUPPORT_M.get(other.category)
+        if top is None or other.id == item.id:
+            continue
+        level = abs(item.position_m[2] - other.position_m[2] - top) < ON_M
+        near = math.dist(item.position_m[:2], other.position_m[:2])
+        if level and near < ON_SHARE * OBJECTS[other.category].footprint_radius_m:
+            return other.id
+    return None
+
+
+def _drawer(found: DetectedFurniture | None) -> SeenDrawer | None:
+    if found is None:
+        return None
+    return SeenDrawer(handle_m=found.point_m, opening_m=min(DRAWER_TRAVEL_M, max(0.0, found.state)))
+
+
+def _lamp(found: DetectedFurniture | None) -> SeenLamp | None:
+    return None if found is None else SeenLamp(button_m=found.point_m, lit=found.state > 0.5)
 
 
 def _region(place: Place, centre_m: tuple[float, float]) -> PlaceRegion:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.perception.network import COLOUR, N_CLASSES, N_PROPERTIES, STRIDE, XYZ, YAW2, YAW4
+from agent.perception.network import COLOUR, N_CLASSES, N_PROPERTIES, STATE, STRIDE, XYZ, YAW2, YAW4
 from agent.perception.rays import grid, ground_points, project
 from vla_low_level.geometry import OBJECTS
-from vla_low_level.nouns import Category
+from vla_low_level.nouns import Category, Place
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -44,12 +44,15 @@ def centre_of(category: Category, base_m: F64) -> F64:
     return np.asarray(base_m + np.array([0.0, 0.0, OBJECTS[category].height_m / 2]))
 
 
-def encode(objects: F32, places: F32, calibration: tuple[F64, F64], size: tuple[int, int]) -> Targets:
+def encode(
+    objects: F32, places: F32, furniture: F32, calibration: tuple[F64, F64], size: tuple[int, int]
+) -> Targets:
     """Draw the maps of one picture.
 
     Args:
         objects: float32 [n, 8], rows as in `sim.labelled.Sample.objects`.
         places: float32 [5, 2], x and y of the fixtures, NaN where missing.
+        furniture: float32 [2, 4], rows as in `sim.labelled.Sample.furniture`, NaN where missing.
         calibration: Intrinsics [3, 3] and camera-to-world pose [4, 4].
         size: Height and width of the picture, px.
     """
@@ -76,6 +79,14 @@ def encode(objects: F32, places: F32, calibration: tuple[F64, F64], size: tuple[
             cell = project(*calibration, base) / STRIDE
             _splat(maps.heat[len(Category) + k], cell)
             _write(maps, cell, ground, base, None, None)
+    for k, row in enumerate(furniture):
+        if np.isfinite(row).all():
+            point = row[:3].astype(np.float64)
+            cell = project(*calibration, point) / STRIDE
+            _splat(maps.heat[len(Category) + len(Place) + k], cell)
+            _write(maps, cell, ground, point, None, None)
+            _around(maps.properties[STATE], cell, 1)[...] = row[3]
+            _around(maps.mask[STATE], cell, 1)[...] = 1.0
     return maps
 
 
@@ -112,7 +123,7 @@ def _write(maps: Targets, cell: F64, ground: F64, base: F64, yaw: Turn | None, c
     values[XYZ][:2] = base[:2, None, None] - here
     values[XYZ][2] = base[2]
     mask[XYZ] = 1.0
-    mask[YAW2], mask[YAW4], mask[COLOUR] = 0.0, 0.0, 0.0
+    mask[YAW2], mask[YAW4], mask[COLOUR], mask[STATE] = 0.0, 0.0, 0.0, 0.0
     if yaw is not None:
         times, angle = yaw
         channels = YAW2 if times == 2 else YAW4

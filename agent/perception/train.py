@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from agent.perception.network import COLOUR, STRIDE, XYZ, YAW2, YAW4, Network
+from agent.perception.network import COLOUR, STATE, STRIDE, XYZ, YAW2, YAW4, Network
 from agent.perception.pretrained import load_pretrained, save_pretrained
 from agent.perception.rays import grid, ground_points, network_input
 from agent.perception.targets import encode
@@ -34,6 +34,7 @@ MAX_GRADIENT = 1.0
 WARM_UP = 100
 EMA = 0.998
 CHECKPOINT_EVERY = 200
+KEYS = ("rgb", "height_mm", "pose", "objects", "places", "furniture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Shards:
     pose: NDArray[np.float64]
     objects: NDArray[np.float32]
     places: NDArray[np.float32]
+    furniture: NDArray[np.float32]
     intrinsics: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -59,7 +61,7 @@ def load_shards(folder: Path, intrinsics: NDArray[np.float64]) -> Shards:
     parts = []
     for file in files:
         with np.load(file, allow_pickle=False) as shard:
-            parts.append({key: shard[key] for key in ("rgb", "height_mm", "pose", "objects", "places")})
+            parts.append({key: shard[key] for key in KEYS})
     # Key by key, letting go of the parts: the pictures are held twice only for a moment.
     joined = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
     return Shards(intrinsics=intrinsics, **joined)
@@ -74,7 +76,8 @@ def batch(shards: Shards, indices: NDArray[np.int64], rng: np.random.Generator |
         rgb = shards.rgb[i] if rng is None else _jitter(shards.rgb[i], rng)
         ground = ground_points(shards.intrinsics, shards.pose[i], *cells)
         images.append(network_input(rgb, shards.height_mm[i].astype(np.float32) / 1000.0, ground))
-        maps = encode(shards.objects[i], shards.places[i], (shards.intrinsics, shards.pose[i]), size)
+        calibration = (shards.intrinsics, shards.pose[i])
+        maps = encode(shards.objects[i], shards.places[i], shards.furniture[i], calibration, size)
         heats.append(maps.heat)
         cares.append(maps.care)
         properties.append(maps.properties)
@@ -118,8 +121,12 @@ def loss_of(network: Network, data: tuple[Tensor, ...]) -> tuple[Tensor, dict[st
         -(functional.log_softmax(said[:, COLOUR], 1) * properties[:, COLOUR] * weight[:, COLOUR]).sum()
         / count
     )
-    total = focal + 80 * metres + turn + 0.5 * colour
-    parts = {"focal": focal, "metres": metres, "turn": turn, "colour": colour, "total": total}
+    state = (
+        functional.mse_loss(said[:, STATE], properties[:, STATE], reduction="none") * weight[:, STATE]
+    ).sum()
+    state = state / count
+    total = focal + 80 * metres + turn + 0.5 * colour + 8 * state
+    parts = {"focal": focal, "metres": metres, "turn": turn, "colour": colour, "state": state, "total": total}
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
 

@@ -14,6 +14,7 @@ from vla_low_level.geometry import (
     DRAWER_CLOSED_M,
     DRAWER_OPEN_M,
     OBJECTS,
+    PLATE_TOP_M,
     SIDE_Y_M,
 )
 from vla_low_level.nouns import Category, Side, Switch
@@ -22,7 +23,7 @@ LIFTED_M = 0.08
 CLEAR_M = 0.16
 ON_M = 0.012
 # What a thing is let down on, and where its top is above its base, m.
-SUPPORTS = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: 0.008}
+SUPPORTS = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from vla_low_level.geometry import OBJECTS
 from vla_low_level.nouns import Category, Colour, Place
 
 SIZE = (240, 320)
+NO_FURNITURE = np.full((2, 4), np.nan, np.float32)
 INTRINSICS = np.array([[270.0, 0.0, 160.5], [0.0, 270.0, 119.5], [0.0, 0.0, 1.0]])
 
 
@@ -31,7 +32,7 @@ def row(
 
 def read_back(objects: list[list[float]], places: np.ndarray):
     calibration = (INTRINSICS, looking_down())
-    maps = encode(np.array(objects, np.float32), places.astype(np.float32), calibration, SIZE)
+    maps = encode(np.array(objects, np.float32), places.astype(np.float32), NO_FURNITURE, calibration, SIZE)
     ground = ground_points(*calibration, *grid(*SIZE, STRIDE))
     view = _View(ground, calibration[1][:3, 3], np.zeros((0, 3)))
     return _read(np.where(maps.heat == 1.0, maps.heat, 0.0), maps.properties, view)

@@ -31,6 +31,7 @@ def shards() -> Shards:
         pose=np.stack([pose] * n),
         objects=objects,
         places=np.full((n, 5, 2), np.nan, np.float32),
+        furniture=np.full((n, 2, 4), np.nan, np.float32),
         intrinsics=np.array([[60.0, 0.0, 32.0], [0.0, 60.0, 24.0], [0.0, 0.0, 1.0]]),
     )
 
