@@ -11,7 +11,7 @@ SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench eval test-slow test-vllm clean
+.PHONY: help run test check format docs bench eval eval-policy test-slow test-vllm clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -46,6 +46,17 @@ eval: .venv/dev-ready  ## the published figures: success, perception, planner, r
 	$(BIN)/python -m scenarios.eval_planner
 	$(BIN)/python -m scenarios.eval_replay runs/eval --count 50
 	$(BIN)/python -m scenarios.bench_body guard
+
+eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm, wordings, names, latency (an hour)
+	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 200
+	$(BIN)/python -m scenarios.eval_policy skills --arm kuka_iiwa --count 100
+	$(BIN)/python -m scenarios.eval_policy skills --arm xarm6 --count 100
+	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 100 --split held_out
+	$(BIN)/python -m scenarios.eval_policy names --count 200
+	$(BIN)/python -m scenarios.eval_policy nonsense
+	$(BIN)/python -m scenarios.eval_policy latency
+	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy generalist
+	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy specialist
 
 test-slow: .venv/dev-ready  ## the tests that take minutes
 	$(BIN)/pytest -m slow

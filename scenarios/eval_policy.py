@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from scenarios.statistics import wilson
+from scenarios.statistics import quantile, wilson
 from sim.demos.phrases import Split
 from sim.demos.rollout import Trial, named_instead, trials
 from sim.demos.tasks import Kind, Task
@@ -36,6 +37,7 @@ OUT = Path("build/eval_policy")
 FIRST = 4_000_000
 SCENES_A_JOB = 4
 MOST_SCENES = 3000
+MANY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,41 @@ def _understood(policy: VLAPolicy, text: str) -> bool:
     return True
 
 
-SECTIONS = {"skills": skills, "names": names, "nonsense": nonsense}
+def latency(args: argparse.Namespace, console: Console) -> dict[str, object]:
+    """Milliseconds from observation to chunk on one thread, words known; and many robots in one pass."""
+    from sim.demos.chain import draw_stage
+    from vla_low_level.policy import Instruction
+
+    del console
+    policy, (stage, _) = _policy(args.weights, args.arm), draw_stage(args.first, args.arm)
+    if stage is None:
+        raise ValueError(f"no scene from seed {args.first}; use another --first")
+    seen, told = stage.body.observe(policy.cameras), Instruction("pick up the red cup")
+    stage.close()
+    for _ in range(20):
+        policy.act(seen, told)
+    one = _timed(lambda: policy.act(seen, told), 5 * args.count)
+    many = _timed(lambda: policy.act_batch([seen] * MANY, [told] * MANY), args.count // 5)
+    return {
+        "ms": {
+            "chunk, median": quantile(one, 0.5),
+            "chunk, p99": quantile(one, 0.99),
+            f"batch of {MANY}, median, each": quantile(many, 0.5) / MANY,
+        },
+        "parameters": sum(p.numel() for p in policy.network.parameters()),
+    }
+
+
+def _timed(work: Callable[[], object], times: int) -> list[float]:
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        found.append(1000 * (time.perf_counter() - began))
+    return found
+
+
+SECTIONS = {"skills": skills, "names": names, "nonsense": nonsense, "latency": latency}
 
 
 def main() -> None:
@@ -226,7 +262,8 @@ def main() -> None:
     for group in figures.values():
         if isinstance(group, dict):
             for name, rate in group.items():
-                sys.stdout.write(f"{name:>24}  {wilson(rate['successes'], rate['n'])}\n")
+                told = wilson(rate["successes"], rate["n"]) if isinstance(rate, dict) else f"{rate:.2f}"
+                sys.stdout.write(f"{name:>28}  {told}\n")
     sys.stdout.write(f"written to {path}\n")
 
 

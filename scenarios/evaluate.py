@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
+from api.assemble import RunOptions, run_scored
 from scenarios.statistics import quantile, wilson
 from sim.truth import SceneTruth
 from vla_low_level.nouns import Category, Place
@@ -78,17 +79,14 @@ def cleared(truth: SceneTruth) -> str:
     return "; ".join(wrong)
 
 
-def run_episode(instruction: str, scene: str, seed: int, keep: Path | None) -> Episode:
+def run_episode(setting: RunOptions, seed: int, keep: Path | None) -> Episode:
     """Run one seed in this process and score it."""
     import torch
-
-    from api.assemble import RunOptions, run_scored
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = (keep or Path(temporary)) / f"seed-{seed}"
-        options = RunOptions(instruction=instruction, scene=scene, seed=seed, record=folder, film=False)
-        result, truth = run_scored(options)
+        result, truth = run_scored(replace(setting, seed=seed, record=folder))
     wrong = cleared(truth)
     reason = wrong if result.outcome == "succeeded" else f"{result.code}: {result.message}; {wrong}"
     return Episode(
@@ -131,7 +129,7 @@ def summarise(episodes: Iterable[Episode]) -> dict[str, object]:
 
 
 def evaluate(
-    instruction: str, scene: str, seeds: range, workers: int, keep: Path | None, console: Console
+    setting: RunOptions, seeds: range, workers: int, keep: Path | None, console: Console
 ) -> dict[str, object]:
     """Run all seeds, `workers` at a time, with a progress bar; runs are recorded under `keep`, if given."""
     episodes: list[Episode] = []
@@ -140,8 +138,8 @@ def evaluate(
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
         Progress(console=console) as progress,
     ):
-        task = progress.add_task(instruction, total=len(seeds))
-        for future in as_completed([pool.submit(run_episode, instruction, scene, s, keep) for s in seeds]):
+        task = progress.add_task(setting.instruction, total=len(seeds))
+        for future in as_completed([pool.submit(run_episode, setting, s, keep) for s in seeds]):
             episode = future.result()
             episodes.append(episode)
             progress.advance(task)
@@ -161,14 +159,24 @@ def main() -> None:
         "--first", type=int, default=1_500_000, help="first seed; published figures use 3000000"
     )
     parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--policy", choices=("auto", "specialist", "generalist"), default="auto")
+    parser.add_argument("--arm", default="panda")
+    parser.add_argument("--weights", type=Path, help="the generalist's folder; default the shipped one")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="keep the recorded runs in this folder")
     parser.add_argument("--out", type=Path, help="also write the figures and every episode to this JSON file")
     args = parser.parse_args()
     console = Console(stderr=True)
+    setting = RunOptions(
+        instruction=args.instruction,
+        scene=args.scene,
+        policy=args.policy,
+        weights=args.weights,
+        arm=args.arm,
+        film=False,
+    )
     figures = evaluate(
-        args.instruction,
-        args.scene,
+        setting,
         range(args.first, args.first + args.count),
         args.workers,
         args.keep,

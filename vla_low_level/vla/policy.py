@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -38,6 +38,7 @@ class VLAPolicy:
         policy_id: Name and the beginning of the weights' sha256.
         cameras: Pictures that it needs.
         replan_rows: Rows to carry out before it looks again.
+        network: The weights.
     """
 
     cameras = ("table", "wrist")
@@ -72,7 +73,7 @@ class VLAPolicy:
             )
         self.policy_id = name
         self.replan_rows = min(replan_rows, network.config.horizon)
-        self._network = network
+        self.network = network
         self._encoder = SentenceEncoder()
         self._embodiment = torch.tensor([known.index(embodiment)])
         self._seed, self._subgoals, self._chunks = seed, 0, 0
@@ -87,33 +88,56 @@ class VLAPolicy:
         """A new subgoal begins."""
         self._subgoals, self._chunks = self._subgoals + 1, 0
 
-    @torch.inference_mode()
     def act(self, observation: Observation, instruction: Instruction) -> PolicyOutput:
-        """Choose the next chunk.
+        """Choose the next chunk. Raises `TandemError` as `act_batch` does."""
+        return self.act_batch([observation], [instruction])[0]
+
+    @torch.inference_mode()
+    def act_batch(
+        self, observations: Sequence[Observation], instructions: Sequence[Instruction]
+    ) -> list[PolicyOutput]:
+        """Choose the next chunk for many robots of this arm in one pass.
 
         Raises:
             TandemError: `POLICY_INPUT` when a picture or a number is not what it was trained on,
                 `SUBGOAL_UNCLEAR` as `told` does.
         """
-        inputs = self._inputs(observation, instruction.text)
-        seen = self._network.understand(inputs)
+        given = [self._inputs(o, i.text) for o, i in zip(observations, instructions, strict=True)]
+        seen = self.network.understand(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
         chunks = self._chunks_of(seen)
-        rows = chunks[0]
+        done = torch.sigmoid(seen.done)
+        unsure = torch.stack([entropy(seen.table.heat), entropy(seen.wrist.heat)], 1)
+        outputs = [
+            PolicyOutput(
+                self._chunk(chunks[k, 0], observation),
+                1.0 if done[k] > DONE else float(done[k]),
+                {
+                    # From the same pass, for a monitor. Between chunks drawn from one observation, averaged
+                    # over rows: standard deviation, m, rad and gripper.
+                    "chunk_spread": chunks[k].std(0).mean(0),
+                    "embedding": seen.condition[k].numpy(),
+                    "heatmap_entropy": unsure[k].numpy(),
+                    "target_m": seen.target_m[k].numpy(),
+                },
+            )
+            for k, observation in enumerate(observations)
+        ]
+        self._chunks += 1
+        return outputs
+
+    def _chunk(self, rows: NDArray[np.float32], observation: Observation) -> ActionChunk:
         rows[:, 6] = rows[:, 6].clip(0.0, 1.0)
-        done = float(torch.sigmoid(seen.done[0]))
-        chunk = ActionChunk(
+        return ActionChunk(
             actions=rows,
-            rate_hz=self._network.config.rate_hz,
+            rate_hz=self.network.config.rate_hz,
             expires_s=observation.time_s + EXPIRY_S,
             chunk_id=self._chunks,
             policy_id=self.policy_id,
             observation_sequence=observation.sequence,
         )
-        self._chunks += 1
-        return PolicyOutput(chunk, 1.0 if done > DONE else done, _features(seen, chunks))
 
     def _inputs(self, observation: Observation, text: str) -> Inputs:
-        config = self._network.config
+        config = self.network.config
         table = _picture(observation.images, "table", config.table_px)
         wrist = _picture(observation.images, "wrist", config.wrist_px)
         state = state_vector(observation.proprioception)
@@ -124,7 +148,7 @@ class VLAPolicy:
             _tensor(wrist),
             torch.from_numpy(state)[None],
             self.told(text),
-            torch.from_numpy(observation.images["table"].calibration())[None],
+            torch.from_numpy(table.calibration())[None],
             self._embodiment,
         )
 
@@ -141,8 +165,8 @@ class VLAPolicy:
             why = f"the subgoal has {len(words)} characters, the most is {MAX_TEXT}"
             raise TandemError("SUBGOAL_UNCLEAR", why, fix="say less")
         features = self._encoder.encode([words])
-        likeness = float((self._network.text_known @ features[0]).max())
-        if likeness < self._network.config.least_known:
+        likeness = float((self.network.text_known @ features[0]).max())
+        if likeness < self.network.config.least_known:
             raise TandemError(
                 "SUBGOAL_UNCLEAR",
                 f"{words!r} is like no subgoal that the policy was trained on ({likeness:.2f})",
@@ -151,13 +175,14 @@ class VLAPolicy:
         return features
 
     def _chunks_of(self, seen: Understanding) -> NDArray[np.float32]:
-        """Chunks [DRAWS, H, 7] from noise of this subgoal's and chunk's own stream."""
+        """Chunks [B, DRAWS, H, 7] from noise of this subgoal's and chunk's own stream."""
         rng = np.random.default_rng([self._seed, 0xF70, self._subgoals, self._chunks])
-        shape = (DRAWS, *self._network.flow.shape)
-        noise = torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)) * self._network.config.noise
-        condition = seen.condition.expand(DRAWS, -1)
-        drawn = sample(self._network.flow, condition, noise, self._network.config.euler_steps)
-        chunks: NDArray[np.float32] = self._network.denormalise(drawn).numpy()
+        many, flow = len(seen.condition), self.network.flow
+        noise = rng.standard_normal((many * DRAWS, *flow.shape), dtype=np.float32)
+        start = torch.from_numpy(noise) * self.network.config.noise
+        condition = seen.condition.repeat_interleave(DRAWS, 0)
+        drawn = sample(flow, condition, start, self.network.config.euler_steps)
+        chunks: NDArray[np.float32] = self.network.denormalise(drawn).view(many, DRAWS, *flow.shape).numpy()
         return chunks
 
 
@@ -179,18 +204,3 @@ def _picture(images: Mapping[str, CameraImage], name: str, size: tuple[int, int]
 def _tensor(image: CameraImage) -> Tensor:
     pixels = torch.from_numpy(image.rgb.copy()).permute(2, 0, 1)[None].float() / 255.0
     return pixels.contiguous(memory_format=torch.channels_last)
-
-
-def _features(seen: Understanding, chunks: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """What a monitor watches, from the same forward pass.
-
-    `embedding` [c]; `heatmap_entropy` [table, wrist], nats; `chunk_spread` [7], standard deviation between
-    chunks drawn from the same observation, averaged over rows, m, rad and gripper; `target_m` [3].
-    """
-    unsure = torch.cat([entropy(seen.table.heat), entropy(seen.wrist.heat)])
-    return {
-        "embedding": seen.condition[0].numpy(),
-        "heatmap_entropy": unsure.numpy(),
-        "chunk_spread": chunks.std(0).mean(0),
-        "target_m": seen.target_m[0].numpy(),
-    }
