@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from vla_low_level.limits import Limits
 from vla_low_level.observation import CameraImage, Observation, Proprioception
-from vla_low_level.robot import Decision, ExecutionReport, Verdict
+from vla_low_level.robot import Decision, Ended, ExecutionReport, Progress, Verdict
 from vla_low_level.wire import Message
 
 _IMAGE = ("rgb", "depth_m", "intrinsics", "pose")
+_GOAL = ("goal_m", "goal_rotation")
 _SCALARS = ("gripper_opening", "contact_force_n")
 
 
@@ -50,7 +52,25 @@ def from_report(report: ExecutionReport) -> Message:
 
 def to_report(message: Message) -> ExecutionReport:
     """A report that has arrived."""
+    return _report(message.fields)
+
+
+def from_progress(progress: Progress) -> Message:
+    """Progress on its way to the mind."""
+    told = asdict(progress)
+    return Message("progress", told, {name: told.pop(name) for name in _GOAL})
+
+
+def to_progress(message: Message) -> Progress:
+    """Progress that has arrived."""
     told = dict(message.fields)
+    ended = tuple(Ended(**{**item, "report": _report(item["report"])}) for item in told.pop("ended"))
+    told |= {name: message.arrays[name] for name in _GOAL}
+    return Progress(ended=ended, **told)
+
+
+def _report(fields_of: Mapping[str, Any]) -> ExecutionReport:
+    told = dict(fields_of)
     verdict = dict(told.pop("verdict"))
     verdict["decision"] = Decision(verdict["decision"])
     return ExecutionReport(verdict=Verdict(**verdict), **told)

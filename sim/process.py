@@ -15,14 +15,14 @@ from dataclasses import replace
 from typing import Any
 
 from sim.channel import Channel
-from sim.messages import from_observation, from_report, to_limits
+from sim.messages import from_observation, from_progress, from_report, to_limits
 from sim.scene import PlacedScene
 from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.plant import CONTROL_HZ
-from vla_low_level.robot import Decision, Verdict
+from vla_low_level.robot import Decision, Seam, Verdict
 from vla_low_level.wire import Message
 
 PERIOD_S = 1.0 / CONTROL_HZ
@@ -104,13 +104,17 @@ class Server:
             if message.kind == "execute":
                 self._execute(message)
             else:
-                self._reply(request, self._answer(message.kind, content))
+                self._reply(request, self._answer(message, content))
         except TandemError as error:
             told = {"code": error.code, "message": error.message, "fix": error.fix}
             self._reply(request, Message("error", told))
 
-    def _answer(self, kind: str, content: dict[str, Any]) -> Message:
-        match kind:
+    def _answer(self, message: Message, content: dict[str, Any]) -> Message:
+        match message.kind:
+            case "stream":
+                return self._take(message, content)
+            case "progress":
+                return from_progress(self._body.progress())
             case "observe":
                 return from_observation(self._body.observe(content["cameras"]))
             case "hold":
@@ -126,13 +130,22 @@ class Server:
                 return Message("truth", read_truth(self._world).model_dump(mode="json"))
             case "close":
                 self._open = False
-            case _:
+            case kind:
                 raise TandemError("BODY_REQUEST", f"no request called {kind!r}")
         return Message("done")
 
+    def _take(self, message: Message, content: dict[str, Any]) -> Message:
+        """Put a chunk in line behind the one that runs."""
+        if not self._realtime:
+            raise TandemError("NO_STREAM", "in lockstep no time passes between chunks", fix="use execute")
+        if self._running is not None:
+            raise TandemError("BODY_BUSY", "a chunk is being executed", fix="hold first, or wait for its end")
+        self._body.stream(message.arrays.get("actions"), _header(content), _seam(content.get("seam")))
+        return from_progress(self._body.progress())
+
     def _execute(self, message: Message) -> None:
         actions, header = message.arrays.get("actions"), _header(message.fields["content"])
-        if self._realtime and self._running is not None:
+        if self._realtime and (self._running is not None or self._body.moving):
             if self._queued is not None:
                 self._refuse(self._queued)
             self._queued = message
@@ -151,9 +164,10 @@ class Server:
 
     def _finish(self) -> None:
         """Report a chunk that has ended, and begin on the one that waits."""
-        if self._running is None or self._body.moving:
+        if self._body.moving:
             return
-        self._reply(self._running, from_report(self._body.report()))
+        if self._running is not None:
+            self._reply(self._running, from_report(self._body.report()))
         self._running, queued, self._queued = None, self._queued, None
         if queued is not None:
             self._execute(queued)
@@ -174,6 +188,14 @@ def _header(content: dict[str, Any]) -> ChunkHeader:
     number = content.get("chunk_id")
     chunk_id = number if type(number) is int else -1
     return ChunkHeader(_number(content.get("rate_hz")), _number(content.get("expires_s")), chunk_id)
+
+
+def _seam(told: object) -> Seam | None:
+    """Where to take over; what is not two numbers means the next end of a row."""
+    match told:
+        case [int(chunk_id), int(rows)]:
+            return Seam(chunk_id, rows)
+    return None
 
 
 def _number(value: object) -> float:

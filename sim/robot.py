@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from sim.channel import Channel
-from sim.messages import from_limits, to_observation, to_report
+from sim.messages import from_limits, to_observation, to_progress, to_report
 from sim.scene import PlacedScene
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
 from vla_low_level.limits import Limits
 from vla_low_level.observation import Observation
-from vla_low_level.robot import ExecutionReport
+from vla_low_level.robot import ExecutionReport, Progress, Seam
 from vla_low_level.wire import Message, WireError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class SimRobot:
-    """An arm at a simulated table. Implements `vla_low_level.robot.Robot`; a context manager.
+    """An arm at a simulated table. Implements `Robot`, in real time `StreamingRobot`; a context manager.
 
     Calls may come from any thread, one at a time; `stop` at any time, also from a signal handler.
 
@@ -109,13 +109,20 @@ class SimRobot:
             chunk: The motion.
             max_steps: In lockstep, latch a stop after so many 240 Hz steps: replays a recorded one.
         """
-        told = {
-            "rate_hz": chunk.rate_hz,
-            "expires_s": chunk.expires_s,
-            "chunk_id": chunk.chunk_id,
-            "max_steps": max_steps,
-        }
+        told = {**_header(chunk), "max_steps": max_steps}
         return to_report(self._ask("execute", told, {"actions": chunk.actions}))
+
+    def stream(self, chunk: ActionChunk, seam: Seam | None = None) -> Progress:
+        """Hand over a chunk and return at once; see `StreamingRobot`.
+
+        Raises `TandemError` (`BODY_LOST`; `NO_STREAM` in lockstep; `BODY_BUSY` while `execute` runs).
+        """
+        told = {**_header(chunk), "seam": seam and [seam.chunk_id, seam.rows]}
+        return to_progress(self._ask("stream", told, {"actions": chunk.actions}))
+
+    def progress(self) -> Progress:
+        """How far the body is with what was streamed to it. Raises `TandemError` (`BODY_LOST`)."""
+        return to_progress(self._ask("progress", {}))
 
     def hold(self) -> None:
         """Drop the chunk that runs and stay."""
@@ -207,6 +214,10 @@ class SimRobot:
             self._process.kill()
             self._process.wait()
         self._log.close()
+
+
+def _header(chunk: ActionChunk) -> dict[str, Any]:
+    return {"rate_hz": chunk.rate_hz, "expires_s": chunk.expires_s, "chunk_id": chunk.chunk_id}
 
 
 def _spawn(channel_fd: int, stop_fd: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

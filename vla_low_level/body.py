@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_low_level.controller import Controller
-from vla_low_level.execution import Run
+from vla_low_level.execution import Run, Stream, Waiting
 from vla_low_level.guard import ChunkHeader, Guard, more_severe, tracking_error_m
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
 from vla_low_level.motion import Motion
 from vla_low_level.observation import Observation, Proprioception
 from vla_low_level.plant import CONTROL_HZ, Plant
-from vla_low_level.robot import Decision, ExecutionReport, Verdict
+from vla_low_level.robot import Decision, Ended, ExecutionReport, Progress, Seam, Verdict
 
 F64 = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Body:
     """Executes chunks on a plant, one 240 Hz step at a time.
 
     `execute` serves lockstep, where time passes only while a chunk runs; `begin` and `tick` serve real
-    time, where it always does. Both are the same steps.
+    time, where it always does; `stream` takes the next chunk while one runs. All are the same steps.
 
     Attributes:
         latched: Why a stop is latched; empty when none is.
@@ -58,6 +58,7 @@ class Body:
         self._last_row = np.array([0, 0, 0, 0, 0, 0, OPEN])
         self._sequence = 0
         self._run = Run.none()
+        self._stream = Stream()
         self.latched = ""
 
     @property
@@ -70,13 +71,14 @@ class Body:
         images = self._plant.capture(cameras)
         state = self._plant.read()
         position, rotation, _ = self._kinematics.forward(state.joint_position_rad)
+        target_m, target_rotation = self._reference()
         body = Proprioception(
             joint_position_rad=state.joint_position_rad,
             joint_velocity_rad_s=state.joint_velocity_rad_s,
             ee_position_m=position.copy(),
             ee_rotation=rotation.copy(),
-            target_position_m=self._controller.goal_m.copy(),
-            target_rotation=self._controller.goal_rotation.copy(),
+            target_position_m=target_m.copy(),
+            target_rotation=target_rotation.copy(),
             gripper_opening=state.gripper_opening,
             last_command=self._last_row.copy(),
             contact_force_n=state.contact_force_n,
@@ -110,20 +112,42 @@ class Body:
 
     def begin(self, actions: object, header: ChunkHeader) -> None:
         """Judge a chunk and, unless it is refused, start on it with the next `tick`."""
-        if self.latched:
-            self._run = Run.refused(Verdict(Decision.STOP, "latched"))
-            return
-        verdict = self._guard.check_chunk(actions, header, self._clock())
-        if verdict.decision in (Decision.PASS, Decision.CLAMP) and isinstance(actions, np.ndarray):
+        run = self._judge(actions, header)
+        if not run.ended:
             self._guard.feel(self._plant.read())
-            rows = actions.astype(np.float64)
-            self._run = Run.of(rows, round(CONTROL_HZ / header.rate_hz), verdict)
-        else:
-            self._run = Run.refused(verdict)
+        elif not self.latched:
             self._controller.settle()
+        self._run = run
+
+    def stream(self, actions: object, header: ChunkHeader, seam: Seam | None = None) -> None:
+        """Judge a chunk and let it take over from the running one at a seam; see `StreamingRobot`."""
+        run = self._judge(actions, header)
+        if run.ended:
+            self._never_began(header.chunk_id, run.verdict)
+            return
+        self._drop_waiting("superseded")
+        self._stream.waiting = Waiting(run, header.chunk_id, header.expires_s, seam)
+
+    def progress(self) -> Progress:
+        """How far the stream is. Ends are told once."""
+        run, stream = self._run, self._stream
+        ended, stream.ended = tuple(stream.ended), []
+        return Progress(
+            time_s=self._clock(),
+            chunk_id=stream.chunk_id,
+            moving=self.moving,
+            rows_begun=stream.skipped + run.rows_done + run.within_row,
+            row_left_s=run.row_left_s,
+            travelled_s=stream.travelled_steps / CONTROL_HZ,
+            goal_m=self._controller.goal_m.copy(),
+            goal_rotation=self._controller.goal_rotation.copy(),
+            ended=ended,
+        )
 
     def tick(self) -> None:
         """Let one control period pass: a step of the chunk, or a step of staying where the arm is."""
+        if self._stream.due(self._run) and not self.latched:
+            self._take_over()
         run = self._run
         if self.latched or run.relaxing:
             verdict = self._guard.check_alive(self._plant.read(), run.steps)
@@ -131,6 +155,7 @@ class Body:
             verdict = self._move(self._controller.goal_m, self._controller.goal_rotation, np.zeros(6))
         else:
             verdict = self._follow(run)
+            self._stream.travelled_steps += 1
         self._plant.step()
         run.note(verdict)
         if verdict.decision is Decision.STOP and not self.latched:
@@ -138,12 +163,17 @@ class Body:
         elif verdict.decision is Decision.HOLD:
             self._freeze()
             run.relax(RELAX_STEPS)
+            # What waits was made before anyone knew of this.
+            self._drop_waiting("held")
         elif run.completed:
             self._controller.trim()
+        self._close_streamed()
 
     def report(self) -> ExecutionReport:
         """What became of the last chunk."""
-        run = self._run
+        return self._report(self._run)
+
+    def _report(self, run: Run) -> ExecutionReport:
         return ExecutionReport(
             verdict=run.verdict,
             clamps=run.clamps,
@@ -157,9 +187,11 @@ class Body:
 
     def hold(self) -> None:
         """Drop the chunk that is running; the arm brakes and stays. Without one it is staying already."""
+        self._drop_waiting("held")
         if self.moving:
             self._run.abandon()
             self._controller.settle()
+            self._close_streamed()
 
     def stop(self, reason: str) -> None:
         """Overwrite every arm target with the measured pose, now, and latch. The fingers keep their grip."""
@@ -167,13 +199,69 @@ class Body:
         self._run.abandon()
         self.latched = self.latched or reason or "stop"
         self._run.verdict = more_severe(self._run.verdict, Verdict(Decision.STOP, self.latched))
+        self._drop_waiting("latched")
+        self._close_streamed()
 
     def reset(self) -> None:
         """Clear the latch; the arm stays where it is, and chunk numbers begin anew."""
         self._freeze()
         self._run.abandon()
+        self._drop_waiting("held")
+        self._close_streamed()
         self._guard.forget()
         self.latched = ""
+
+    def _judge(self, actions: object, header: ChunkHeader) -> Run:
+        """The chunk as a run; one that has ended already when it is refused."""
+        if self.latched:
+            return Run.refused(Verdict(Decision.STOP, "latched"))
+        verdict = self._guard.check_chunk(actions, header, self._clock())
+        if verdict.decision in (Decision.PASS, Decision.CLAMP) and isinstance(actions, np.ndarray):
+            return Run.of(actions.astype(np.float64), round(CONTROL_HZ / header.rate_hz), verdict)
+        return Run.refused(verdict)
+
+    def _take_over(self) -> None:
+        """The chunk that waits replaces what is left of the running one, unless its time is over."""
+        stream, now_s = self._stream, self._clock()
+        if (waiting := stream.waiting) is None:
+            return
+        late = stream.late_rows(self._run)
+        if now_s > waiting.expires_s:
+            self._drop_waiting("expired", now_s, waiting.expires_s)
+        elif late >= len(waiting.run.rows):
+            self._drop_waiting("late", late, len(waiting.run.rows))
+        else:
+            self._run.abandon()
+            self._close_streamed()
+            waiting.run.skip(late)
+            self._guard.feel(self._plant.read())
+            self._run = waiting.run
+            stream.begin(waiting, late, now_s)
+
+    def _drop_waiting(self, limit: str, value: float = 0.0, bound: float = 0.0) -> None:
+        """The chunk that waits, if there is one, will not be carried out."""
+        if (waiting := self._stream.waiting) is not None:
+            self._stream.waiting = None
+            self._never_began(waiting.chunk_id, Verdict(Decision.HOLD, limit, value, bound))
+
+    def _never_began(self, chunk_id: int, verdict: Verdict) -> None:
+        self._stream.ended.append(Ended(chunk_id, float("nan"), 0, self._report(Run.refused(verdict))))
+
+    def _close_streamed(self) -> None:
+        """Put the streamed chunk among those that are over, once it is."""
+        stream = self._stream
+        if stream.open and self._run.ended:
+            stream.open = False
+            stream.ended.append(
+                Ended(stream.chunk_id, stream.began_s, stream.skipped, self._report(self._run))
+            )
+
+    def _reference(self) -> tuple[F64, F64]:
+        """Where the rows have led so far: position [3] m, rotation [3, 3]. Within a row, a part of it."""
+        run, controller = self._run, self._controller
+        if run.within_row:
+            return run.reference(run.share_done)
+        return controller.goal_m, controller.goal_rotation
 
     def _follow(self, run: Run) -> Verdict:
         """One step along the present row."""

@@ -10,7 +10,7 @@ from traces.errors import TandemError
 from traces.recorder import Recorder
 from vla_low_level.action import ActionChunk
 from vla_low_level.observation import Observation
-from vla_low_level.robot import ExecutionReport, Robot
+from vla_low_level.robot import ExecutionReport, Progress, Robot, Seam, streaming
 
 
 class RecordedRobot:
@@ -30,6 +30,14 @@ class RecordedRobot:
     def execute(self, chunk: ActionChunk) -> ExecutionReport:
         """Carry out a chunk."""
         return self._robot.execute(chunk)
+
+    def stream(self, chunk: ActionChunk, seam: Seam | None = None) -> Progress:
+        """Hand over a chunk. Raises `TandemError` (`NO_STREAM`) when the robot takes one at a time."""
+        return streaming(self._robot).stream(chunk, seam)
+
+    def progress(self) -> Progress:
+        """How far it is. Raises as `stream` does."""
+        return streaming(self._robot).progress()
 
     def hold(self) -> None:
         """Hold, then write it down: holding must not wait for a disk."""
