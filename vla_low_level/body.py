@@ -135,7 +135,7 @@ class Body:
         return Progress(
             time_s=self._clock(),
             chunk_id=stream.chunk_id,
-            moving=self.moving,
+            moving=not run.ended and not run.relaxing,
             rows_begun=stream.skipped + run.rows_done + run.within_row,
             row_left_s=run.row_left_s,
             travelled_s=stream.travelled_steps / CONTROL_HZ,

@@ -97,7 +97,7 @@ class Progress:
     Attributes:
         time_s: The body's clock.
         chunk_id: The chunk that runs, or ran last; -1 before the first.
-        moving: It still runs.
+        moving: It still runs, and has rows left or under way.
         rows_begun: Rows of it that have begun. The next seam is after them.
         row_left_s: Until that seam, s.
         travelled_s: How long rows have been followed since the body began; stands still while the arm rests.
