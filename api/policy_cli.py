@@ -31,6 +31,10 @@ def record(
     arm: Annotated[
         str | None, typer.Option(metavar="panda|kuka_iiwa|xarm6", help="Only this arm; default all three.")
     ] = None,
+    skill: Annotated[
+        str | None,
+        typer.Option(metavar="SKILL", help="Only this skill, e.g. push or place_on; default all seven."),
+    ] = None,
     workers: Workers = 0,
 ) -> None:
     """Record the scripted teacher as a LeRobotDataset v3.0: seven skills, three arms, many ways to say them.
@@ -46,11 +50,20 @@ def record(
         from api.demos import default_workers, record_demos
         from sim.arms import ARMS
         from sim.demos.record import orders_for
+        from sim.demos.tasks import Kind
 
         if arm is not None and arm not in ARMS:
             raise typer.BadParameter(f"{arm!r} is not one of {', '.join(ARMS)}", param_hint="--arm")
-        about = {"teacher": "sim.demos.teacher", "first_seed": first, "scenes": scenes, "arm": arm}
-        orders = orders_for(folder, first, scenes, arm)
+        if skill is not None and skill not in set(Kind):
+            raise typer.BadParameter(f"{skill!r} is not one of {', '.join(Kind)}", param_hint="--skill")
+        about = {
+            "teacher": "sim.demos.teacher",
+            "first_seed": first,
+            "scenes": scenes,
+            "arm": arm,
+            "skill": skill,
+        }
+        orders = orders_for(folder, first, scenes, arm, Kind(skill) if skill else None)
         info = record_demos(orders, workers or default_workers(), Console(), about=about)
         Console().print(f"{info['total_episodes']} episodes, {info['total_frames']} frames in {folder}")
 

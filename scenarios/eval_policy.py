@@ -11,11 +11,10 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from rich.progress import Progress
 from scenarios.statistics import quantile, wilson
 from sim.demos.phrases import Split
 from sim.demos.rollout import Trial, named_instead, trials
-from sim.demos.tasks import Kind, Task
+from sim.demos.tasks import Kind
 from traces.errors import TandemError
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 OUT = Path("build/eval_policy")
 # Training draws seeds below a million, validation from there on.
 FIRST = 4_000_000
-SCENES_A_JOB = 4
+SCENES_A_JOB, JOBS = 4, 6
 MOST_SCENES = 3000
 MANY = 32
 
@@ -48,14 +47,14 @@ class Job:
         weights: The policy's folder; None is the shipped one.
         arm: Whose.
         seeds: Of the scenes.
-        kinds: Tasks that are still wanted.
+        only: The skill that is wanted.
         split: Wordings.
     """
 
     weights: Path | None
     arm: str
     seeds: range
-    kinds: frozenset[Kind]
+    only: Kind
     split: Split
 
 
@@ -77,9 +76,7 @@ def try_skills(job: Job) -> list[Score]:
     return [
         _score(seed, trial)
         for seed in job.seeds
-        for trial in trials(
-            seed, partial(_policy, job.weights), arm=job.arm, split=job.split, wanted=_among(job.kinds)
-        )
+        for trial in trials(seed, partial(_policy, job.weights), arm=job.arm, split=job.split, only=job.only)
     ]
 
 
@@ -97,10 +94,6 @@ def _score(seed: int, trial: Trial) -> Score:
     return Score(seed, trial.arm, kind, category, trial.text, trial.succeeded, trial.rows)
 
 
-def _among(kinds: frozenset[Kind]) -> Callable[[Task], bool]:
-    return lambda task: task.kind in kinds
-
-
 @cache
 def _policy(weights: Path | None, arm: str) -> VLAPolicy:
     import torch
@@ -111,41 +104,37 @@ def _policy(weights: Path | None, arm: str) -> VLAPolicy:
     return VLAPolicy.from_pretrained(weights, embodiment=arm)
 
 
-def _jobs(args: argparse.Namespace, lacking: Callable[[], frozenset[Kind]]) -> Iterator[Job]:
-    """Blocks of scenes, for as long as some skill lacks trials."""
-    for first in range(args.first, args.first + MOST_SCENES, SCENES_A_JOB):
-        if not (kinds := lacking()):
-            return
-        yield Job(args.weights, args.arm, range(first, first + SCENES_A_JOB), kinds, args.split)
-
-
 def _run(
     args: argparse.Namespace, work: Callable[[Job], list[Score]], kinds: Iterable[Kind], console: Console
 ) -> list[Score]:
-    """Trials until every kind has `--count` of them.
+    """Trials until every kind has `--count` of them; a pick before something else counts as well.
 
     What is lacking is looked up between rounds of jobs whose size does not depend on the machine, so that
     the same command always tries the same tasks.
     """
     scores: list[Score] = []
-    wanted = frozenset(kinds)
+    wanted = tuple(kinds)
 
     def tried(kind: Kind) -> int:
         return sum(score.kind == kind.value for score in scores)
 
-    def lacking() -> frozenset[Kind]:
-        return frozenset(kind for kind in wanted if tried(kind) < args.count)
-
-    jobs = _jobs(args, lacking)
     with (
         ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool,
         Progress(console=console) as bar,
     ):
         task = bar.add_task(f"{args.section}, {args.arm}", total=args.count * len(wanted))
-        while block := list(islice(jobs, 6)):
-            for found in pool.map(work, block):
-                scores += found
-                bar.update(task, completed=sum(min(args.count, tried(kind)) for kind in wanted))
+        for number, kind in enumerate(wanted):
+            first = args.first + number * MOST_SCENES
+            for block in range(first, first + MOST_SCENES, JOBS * SCENES_A_JOB):
+                if tried(kind) >= args.count:
+                    break
+                starts = range(block, block + JOBS * SCENES_A_JOB, SCENES_A_JOB)
+                jobs = [
+                    Job(args.weights, args.arm, range(s, s + SCENES_A_JOB), kind, args.split) for s in starts
+                ]
+                for found in pool.map(work, jobs):
+                    scores += found
+                    bar.update(task, completed=sum(min(args.count, tried(k)) for k in wanted))
     return scores
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim.demos.episode import Frames, Pilot, Stage, play
 from sim.demos.judge import Situation, look
-from sim.demos.phrases import Split, wordings
+from sim.demos.phrases import wordings
 from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Task
 from sim.layout import resolve
 from sim.scene import BUTTON_M, CABINET_M, DrawerSpec, LampSpec, ObjectSpec, PlacedScene, SceneSpec, Variation
@@ -38,6 +38,8 @@ CATEGORY_WEIGHTS = {
     Category.BOTTLE: 0.17,
 }
 TASKS = 4
+# Draws for each of them, when one skill alone is wanted and may not come up.
+TRIES = 4
 # Ways to say each subgoal that a dataset remembers, so that a policy learns words rather than sentences.
 WORDINGS = 8
 CORRIDOR_M = 0.085
@@ -71,18 +73,26 @@ class Demonstration:
     frames: Frames
 
 
-def draw_scene(rng: np.random.Generator, seed: int, arm: str) -> PlacedScene:
-    """A varied table: some things may lie in fixtures already, there may be a drawer and a lamp."""
+def draw_scene(rng: np.random.Generator, seed: int, arm: str, only: Kind | None = None) -> PlacedScene:
+    """A varied table: some things may lie in fixtures already, there may be a drawer and a lamp.
+
+    Where one skill alone is wanted, the scene has what it needs, and room for it.
+    """
     furnished = rng.random() < 0.55
     count = int(rng.integers(2, 5)) if furnished else int(rng.integers(2, 8))
     names, weights = list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values())
+    if only is Kind.PUSH:
+        furnished, count, names, weights = False, 1 + count // 4, list(PUSHABLE), [0.5, 0.5]
+    elif only in (Kind.OPEN_DRAWER, Kind.CLOSE_DRAWER, Kind.PRESS):
+        furnished, count = True, min(count, 4)
     objects = []
     for k in range(count):
         category = names[int(rng.choice(len(names), p=weights))]
         stored = HOME_OF[category] if k and rng.random() < 0.2 else None
         objects.append(ObjectSpec(category=category, place=stored))
     jitter = rng.uniform(-0.012, 0.012, 4)
-    opening = float(rng.uniform(0.6, 1.0)) * DRAWER_TRAVEL_M if rng.random() < 0.5 else 0.0
+    out = float(rng.uniform(0.6, 1.0)) * DRAWER_TRAVEL_M if rng.random() < 0.5 else 0.0
+    opening = {Kind.OPEN_DRAWER: 0.0, Kind.CLOSE_DRAWER: out or DRAWER_TRAVEL_M}.get(only or Kind.PICK, out)
     spec = SceneSpec(
         objects=tuple(objects),
         drawer=DrawerSpec(
@@ -117,43 +127,48 @@ def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def draw_chain(
-    seed: int, *, arm: str | None = None, split: Split = "train", pilot: Pilot | None = None
+    seed: int, *, arm: str | None = None, only: Kind | None = None, pilot: Pilot | None = None
 ) -> Iterator[Demonstration]:
     """Every demonstration of one scene that succeeded.
 
     Args:
         seed: The same gives the same bytes.
         arm: Whose; drawn when None.
-        split: Which wordings.
+        only: Show this skill alone, and what it needs; all of them when None.
         pilot: A policy that leads astray and is corrected, or None.
     """
-    stage, rng = draw_stage(seed, arm)
+    stage, rng = draw_stage(seed, arm, only)
     if stage is None:
         return
     try:
-        yield from _tasks(stage, rng, seed, split, pilot)
+        yield from _tasks(stage, rng, seed, only, pilot)
     finally:
         stage.close()
 
 
-def draw_stage(seed: int, arm: str | None) -> tuple[Stage | None, np.random.Generator]:
+def draw_stage(
+    seed: int, arm: str | None, only: Kind | None = None
+) -> tuple[Stage | None, np.random.Generator]:
     """A scene with its body, or None when it has no room, and the stream that goes on from there."""
     rng = np.random.default_rng([seed, 0xDE305])
     drawn = str(rng.choice([name for name, _ in ARMS], p=[share for _, share in ARMS]))
     try:
-        return Stage(draw_scene(rng, seed, arm or drawn)), rng
+        return Stage(draw_scene(rng, seed, arm or drawn, only)), rng
     except TandemError:
         return None, rng
 
 
 def _tasks(
-    stage: Stage, rng: np.random.Generator, seed: int, split: Split, pilot: Pilot | None
+    stage: Stage, rng: np.random.Generator, seed: int, only: Kind | None, pilot: Pilot | None
 ) -> Iterator[Demonstration]:
     number = 0
-    for _ in range(TASKS):
-        for task in draw_tasks(stage, rng):
+    for _ in range(TASKS if only is None else TRIES * TASKS):
+        tasks = draw_tasks(stage, rng)
+        if only is not None and only not in {task.kind for task in tasks}:
+            continue
+        for task in tasks:
             try:
-                said = wordings(task, look(stage.world).scene.objects, split)
+                said = wordings(task, look(stage.world).scene.objects)
                 texts = tuple(str(text) for text in rng.permutation(said)[:WORDINGS])
                 if task.kind not in (Kind.PLACE_IN, Kind.PLACE_ON):
                     scatter(stage, task, rng)

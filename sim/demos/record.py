@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim.demos.chain import Demonstration, draw_chain
 from sim.demos.episode import Pilot
+from sim.demos.tasks import Kind
 from vla_low_level.dataset.assemble import part_path, write_part
 from vla_low_level.dataset.schema import (
     ACTION,
@@ -48,11 +49,13 @@ class Order:
         folder: The dataset's.
         seed: Of the scene and all that happens in it.
         arm: Whose; drawn from the seed when None.
+        only: The one skill to show; all of them when None.
     """
 
     folder: Path
     seed: int
     arm: str | None = None
+    only: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def record_scene(order: Order, pilot: Pilot | None = None) -> Recorded:
     """Record one scene into its part; with a pilot, what the teacher would do where that leads."""
     rows: list[dict[str, Any]] = []
     texts: list[tuple[str, ...]] = []
-    for shown in draw_chain(order.seed, arm=order.arm, pilot=pilot):
+    for shown in draw_chain(order.seed, arm=order.arm, only=order.only, pilot=pilot):
         rows += list(_rows(shown, len(texts)))
         texts.append(shown.texts)
     write_part(part_path(order.folder, order.seed), rows, texts)
@@ -131,6 +134,8 @@ def project(image: CameraImage, point_m: F64) -> NDArray[np.float32]:
     return pixel
 
 
-def orders_for(folder: Path, first_seed: int, scenes: int, arm: str | None = None) -> list[Order]:
+def orders_for(
+    folder: Path, first_seed: int, scenes: int, arm: str | None = None, only: Kind | None = None
+) -> list[Order]:
     """One order for each of `scenes` seeds."""
-    return [Order(folder, first_seed + k, arm) for k in range(scenes)]
+    return [Order(folder, first_seed + k, arm, only) for k in range(scenes)]

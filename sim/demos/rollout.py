@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.demos.chain import TASKS, draw_stage, draw_tasks, reachable, scatter
+from sim.demos.chain import TASKS, TRIES, draw_stage, draw_tasks, reachable, scatter
 from sim.demos.episode import EXPIRY_S, MAX_ROWS, Stage
 from sim.demos.judge import Situation, hopeless, look, succeeded
 from sim.demos.phrases import Split, wordings
@@ -76,7 +76,7 @@ def trials(
     *,
     arm: str | None = None,
     split: Split = "train",
-    wanted: Callable[[Task], bool] = lambda _: True,
+    only: Kind | None = None,
 ) -> Iterator[Trial]:
     """Tasks in one scene, one after the other, until something stands in the way of another.
 
@@ -85,16 +85,16 @@ def trials(
         policy_for: The policy of an arm, by the arm's name.
         arm: Whose; drawn when None.
         split: Which wordings.
-        wanted: Tasks that shall be tried; a pick is tried whenever what follows is wanted.
+        only: Try this skill alone, and the pick before it; all of them when None.
     """
-    stage, rng = draw_stage(seed, arm)
+    stage, rng = draw_stage(seed, arm, only)
     if stage is None:
         return
     try:
         policy = policy_for(stage.placed.arm)
-        for _ in range(TASKS):
+        for _ in range(TASKS if only is None else TRIES * TASKS):
             tasks = draw_tasks(stage, rng)
-            if not any(wanted(task) for task in tasks):
+            if only is not None and only not in {task.kind for task in tasks}:
                 continue
             for task in tasks:
                 try:

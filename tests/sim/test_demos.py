@@ -16,7 +16,7 @@ from vla_low_level.nouns import Category, Switch
 def shown(kind: Kind, seed: int):
     """Frames of the first task of this kind that comes up, from this seed on."""
     for s in range(seed, seed + 60):
-        stage, rng = draw_stage(s, None)
+        stage, rng = draw_stage(s, None, kind)
         if stage is None:
             continue
         try:

@@ -31,6 +31,7 @@ from vla_low_level.vla.text import SentenceEncoder
 
 # The close look is trained around places that are a little wrong, as the heat-map's are.
 LOOK_JITTER_PX = 2.5
+ROUGH_M = (0.03, 0.03, 0.02)
 
 
 class Batch(NamedTuple):
@@ -39,6 +40,7 @@ class Batch(NamedTuple):
     Attributes:
         inputs: What the policy is given.
         look_px: [B, 2], where to look closely.
+        rough_m: [B, 3], how wrong looking is told where the hand is.
         chunk: [B, H, 7], rows to come, in their units.
         valid: [B, H], 1 where they are the teacher's.
         target_m: [B, 3].
@@ -50,6 +52,7 @@ class Batch(NamedTuple):
 
     inputs: Inputs
     look_px: Tensor
+    rough_m: Tensor
     chunk: Tensor
     valid: Tensor
     target_m: Tensor
@@ -93,6 +96,7 @@ class Batches:
         table = self._pictures(TABLE, indices)
         wrist = self._pictures(WRIST, indices)
         look = numbers[TABLE_UV][indices]
+        rough = np.zeros((len(indices), 3))
         if rng is not None:
             gain, shift = (
                 rng.uniform(0.85, 1.15, (2, len(indices), 3, 1, 1)),
@@ -101,6 +105,7 @@ class Batches:
             table = table * _f(gain[0]) + _f(shift[0])[:, None, None, None]
             wrist = wrist * _f(gain[1]) + _f(shift[1])[:, None, None, None]
             look = look + rng.normal(0, LOOK_JITTER_PX, look.shape)
+            rough = rng.normal(0, ROUGH_M, rough.shape)
         chunk, valid = self._chunks(indices)
         inputs = Inputs(
             table.contiguous(memory_format=torch.channels_last),
@@ -113,6 +118,7 @@ class Batches:
         return Batch(
             inputs,
             _f(look),
+            _f(rough),
             chunk,
             valid,
             _f(numbers[TARGET][indices]),

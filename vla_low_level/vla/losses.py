@@ -26,7 +26,7 @@ def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dic
         batch: What to learn from.
         generator: Of noise and times.
     """
-    seen = network.understand(batch.inputs, batch.look_px)
+    seen = network.understand(batch.inputs, batch.look_px, batch.rough_m)
     chunk = network.normalise(batch.chunk).repeat(DRAWS, 1, 1)
     noise = network.config.noise * torch.randn(chunk.shape, generator=generator).to(chunk.device)
     # More draws near the noise, where the chunk is decided (pi-0's beta schedule).

@@ -20,6 +20,7 @@ SCALES_M = (0.30, 0.06, 0.012)
 HEIGHT_SCALE_M = 0.1
 OFFSET_PX = 8.0
 EMBODIMENT_DIM = 16
+FELT_DIM = STATE_DIM + 4
 
 
 class Inputs(NamedTuple):
@@ -77,17 +78,21 @@ class VLANetwork(nn.Module):
         super().__init__()
         self.config = config
         self._keep_statistics()
-        self.words = nn.Sequential(
-            nn.Linear(TEXT_DIM, 2 * WORDS), nn.SiLU(), nn.Linear(2 * WORDS, WORDS), nn.SiLU()
+        # Which of several ways is right depends on where the hand is already: looking is told that too.
+        self.told = nn.Sequential(
+            nn.Linear(TEXT_DIM + FELT_DIM + EMBODIMENT_DIM, 2 * WORDS),
+            nn.SiLU(),
+            nn.Linear(2 * WORDS, WORDS),
+            nn.SiLU(),
         )
         self.table = CameraEncoder(config.table_px, config.fine, config.middle, WORDS)
         self.wrist = CameraEncoder(config.wrist_px, 32, config.middle, WORDS)
         self.look = CloseLook(config.crop_px, WORDS, LOOK)
         self.embodiment = nn.Embedding(len(config.embodiments), EMBODIMENT_DIM)
         seen = LOOK + config.fine + 2 * config.middle + 32 + WORDS
-        self.aim = nn.Sequential(nn.Linear(seen, 256), nn.SiLU(), nn.Linear(256, 5))
+        self.aim = nn.Sequential(nn.Linear(seen + FELT_DIM, 256), nn.SiLU(), nn.Linear(256, 5))
         relative = 3 * len(SCALES_M) + 3 + 4 + 3
-        total = seen + relative + STATE_DIM + EMBODIMENT_DIM
+        total = seen + relative + FELT_DIM + EMBODIMENT_DIM
         self.join = nn.Sequential(
             nn.Linear(total, 512),
             nn.SiLU(),
@@ -105,25 +110,31 @@ class VLANetwork(nn.Module):
         self.register_buffer("text_std", torch.ones(TEXT_DIM))
         self.register_buffer("text_known", torch.zeros(self.config.known_sentences, TEXT_DIM))
 
-    def understand(self, given: Inputs, look_px: Tensor | None = None) -> Understanding:
-        """Look and decide where; `look_px` [B, 2] says where to look closely, else the heat-map does."""
-        words = self.words((given.text - self.text_mean) / self.text_std)
+    def understand(
+        self, given: Inputs, look_px: Tensor | None = None, rough_m: Tensor | None = None
+    ) -> Understanding:
+        """Look and decide where.
+
+        Args:
+            given: What the policy is given.
+            look_px: [B, 2], where to look closely; the heat-map decides when None.
+            rough_m: [B, 3], added to the hand's position that looking is told. In training it keeps the
+                network from finding the target where the hand is, instead of where it sees it.
+        """
+        text = (given.text - self.text_mean) / self.text_std
+        felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
+        rough = felt
+        if rough_m is not None:
+            rough = torch.cat([felt[:, :3] + rough_m / self.state_std[:3], felt[:, 3:]], 1)
+        words = self.told(torch.cat([text, rough, arm], 1))
         table, wrist = self.table(given.table, words), self.wrist(given.wrist, words)
         centre = (table.uv.detach() if look_px is None else look_px).floor()
         close = self.look(given.table, centre, words).float()
         words = words.float()
         seen = torch.cat([close, table.peak, table.mean, wrist.peak, wrist.mean, words], 1)
-        target, yaw = self._target(seen, centre, given.camera)
-        felt = torch.cat(
-            [
-                seen,
-                self._relative(target, yaw, wrist, given.state),
-                (given.state - self.state_mean) / self.state_std,
-                self.embodiment(given.embodiment),
-            ],
-            1,
-        )
-        condition = self.join(felt)
+        target, yaw = self._target(torch.cat([seen, rough], 1), centre, given.camera)
+        away = self._relative(target, yaw, wrist, given.state)
+        condition = self.join(torch.cat([seen, away, felt, arm], 1))
         return Understanding(condition, table, wrist, target, yaw, self.done(condition).squeeze(1))
 
     def normalise(self, chunk: Tensor) -> Tensor:
@@ -133,6 +144,12 @@ class VLANetwork(nn.Module):
     def denormalise(self, chunk: Tensor) -> Tensor:
         """And back."""
         return chunk * self.action_std + self.action_mean
+
+    def _felt(self, state: Tensor) -> Tensor:
+        """The normalised state, and which way the fingers point, alike for both ends and for four sides."""
+        angle = torch.atan2(state[:, 7], state[:, 6])[:, None]
+        turns = [f(k * angle) for k in (2, 4) for f in (torch.cos, torch.sin)]
+        return torch.cat([(state - self.state_mean) / self.state_std, *turns], 1)
 
     def _target(self, seen: Tensor, centre_px: Tensor, camera: Tensor) -> tuple[Tensor, Tensor]:
         said = self.aim(seen)
