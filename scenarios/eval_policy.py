@@ -37,6 +37,7 @@ FIRST = 4_000_000
 SCENES_A_JOB, JOBS = 4, 6
 MOST_SCENES = 3000
 MANY = 32
+LATE_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Score:
     category: str
     text: str
     succeeded: bool
-    rows: int
+    reached: int | None
+    said: int | None
 
 
 def try_skills(job: Job) -> list[Score]:
@@ -91,7 +93,7 @@ def try_names(job: Job) -> list[Score]:
 
 def _score(seed: int, trial: Trial) -> Score:
     kind, category = trial.task.kind.value, trial.category or ""
-    return Score(seed, trial.arm, kind, category, trial.text, trial.succeeded, trial.rows)
+    return Score(seed, trial.arm, kind, category, trial.text, trial.succeeded, trial.reached, trial.said)
 
 
 @cache
@@ -152,7 +154,21 @@ def skills(args: argparse.Namespace, console: Console) -> dict[str, object]:
     return {
         "skills": _rates(scores, lambda s: s.kind),
         "picks": _rates(picks, lambda s: s.category),
+        "done": _done(scores),
         "failed": [asdict(score) for score in scores if not score.succeeded],
+    }
+
+
+def _done(scores: list[Score]) -> dict[str, object]:
+    """How far the policy's own word that it is done can be trusted."""
+    said = [s for s in scores if s.said is not None]
+    reached = [s for s in scores if s.reached is not None]
+    late = [s for s in reached if s.said is not None and s.said - (s.reached or 0) > LATE_ROWS]
+    never = [s for s in reached if s.said is None]
+    return {
+        "said, and not so": asdict(wilson(sum(s.reached is None for s in said), max(1, len(said)))),
+        "so, said later than 1 s": asdict(wilson(len(late), max(1, len(reached)))),
+        "so, never said": asdict(wilson(len(never), max(1, len(reached)))),
     }
 
 

@@ -19,6 +19,9 @@ from vla_low_level.guard import ChunkHeader
 from vla_low_level.nouns import Category
 from vla_low_level.policy import Instruction, Policy
 
+# Time to notice that it is done, and to say so.
+GRACE_ROWS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -29,9 +32,9 @@ class Trial:
         text: What was said.
         arm: Who was told.
         category: Of the object it is about; None when it is about none.
-        succeeded: Whether the simulator agrees that it was done.
-        rows: Rows that were carried out.
-        start: The truth before the first.
+        reached: Row at which the simulator first agreed that it was done; None when it never did.
+        said: Row at which the policy said that it was; None when it never did.
+        start: The truth before the first row.
         end: The truth after the last.
     """
 
@@ -39,10 +42,15 @@ class Trial:
     text: str
     arm: str
     category: Category | None
-    succeeded: bool
-    rows: int
+    reached: int | None
+    said: int | None
     start: Situation
     end: Situation
+
+    @property
+    def succeeded(self) -> bool:
+        """Done in truth, and not abandoned before."""
+        return self.reached is not None
 
 
 def feasible(stage: Stage, task: Task) -> None:
@@ -51,13 +59,19 @@ def feasible(stage: Stage, task: Task) -> None:
 
 
 def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
-    """Let a policy try one task; it is told nothing but the words."""
+    """Let a policy try one task, told nothing but the words, until it says that it is done, as in a command.
+
+    Where it is done and does not say so, it has `GRACE_ROWS` more to say it.
+    """
     policy.reset()
-    start = now = look(stage.world)
-    rows, won, chunks = 0, False, 0
     stage.body.reset()
-    while rows < MAX_ROWS[task.kind] and not won and not hopeless(task, now):
+    start = now = look(stage.world)
+    reached = said = None
+    rows = chunks = 0
+    while said is None and rows < MAX_ROWS[task.kind] and not hopeless(task, now):
         output = policy.act(stage.body.observe(policy.cameras), Instruction(text))
+        if output.progress >= 1.0:
+            said = rows
         actions = output.chunk.actions[: policy.replan_rows]
         header = ChunkHeader(output.chunk.rate_hz, stage.world.time_s + EXPIRY_S, chunks)
         if stage.body.execute(actions, header).latched:
@@ -65,9 +79,12 @@ def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
         rows, chunks = rows + len(actions), chunks + 1
         now = look(stage.world)
         x, y, z = (float(v) for v in stage.body.observe().proprioception.ee_position_m)
-        won = succeeded(task, now, start, (x, y, z))
+        if reached is None and succeeded(task, now, start, (x, y, z)):
+            reached = rows
+        if reached is not None and rows - reached >= GRACE_ROWS:
+            break
     category = start.get(task.object).category if task.object else None
-    return Trial(task, text, stage.placed.arm, category, won, rows, start, now)
+    return Trial(task, text, stage.placed.arm, category, reached, said, start, now)
 
 
 def trials(
@@ -139,7 +156,7 @@ def named_instead(
             feasible(stage, task)
             trial = attempt(stage, task, said[int(rng.integers(len(said)))], policy_for(stage.placed.arm))
             hand = stage.body.observe().proprioception.ee_position_m
-            yield replace(trial, succeeded=_goes_to(trial.end, hand) == task.object)
+            yield replace(trial, reached=0 if _goes_to(trial.end, hand) == task.object else None)
         except LookupError:
             return
         finally:
