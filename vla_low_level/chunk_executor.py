@@ -21,13 +21,12 @@ from vla_low_level.inference import Inference, ThreadInference
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
 from vla_low_level.robot import Robot, streaming
-from vla_low_level.seams import Blend, soft_weights
+from vla_low_level.seams import SMOOTH, Blend
 
 Clock = Literal["lockstep", "realtime"]
 
 # How long a look at the body is put off while nothing is expected.
 POLL_S = 0.02
-BLEND = Blend(soft_weights, 4)
 
 
 class _Silent:
@@ -50,7 +49,7 @@ class ChunkExecutor:
         policy: Policy,
         clock: Clock,
         *,
-        blend: Blend = BLEND,
+        blend: Blend = SMOOTH,
         chunk_ids: Iterator[int] | None = None,
         inference: Callable[[Policy], Inference] = ThreadInference,
     ) -> None:

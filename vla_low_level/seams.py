@@ -75,15 +75,10 @@ class Path:
         return np.hstack([np.diff(self.position_m, axis=0), np.reshape(turns, (-1, 3))])
 
 
-def linear_weights(window: int) -> F64:
-    """Evenly from one plan to the other."""
-    return np.arange(1, window + 1) / (window + 1)
-
-
-def soft_weights(window: int) -> F64:
-    """The mask of real-time chunking (Black et al. 2025): the old plan's hold fades, fast at first."""
-    left = np.arange(window, 0, -1) / (window + 1)
-    return np.asarray(1.0 - left * np.expm1(left) / math.expm1(1.0))
+def smooth_weights(window: int) -> F64:
+    """Slowly away from the old plan, slowly into the new one: no jolt at either end."""
+    share = np.arange(1, window + 1) / (window + 1)
+    return np.asarray(share * share * (3.0 - 2.0 * share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +93,10 @@ class Blend:
 
     weights: Weights
     rows: int
+
+
+SMOOTH = Blend(smooth_weights, 3)
+"""Measured against hard, linear and soft-masked joints by `scenarios.bench_chunks`."""
 
 
 def splice(old: Path, new: Path, blend: Blend) -> F64:
