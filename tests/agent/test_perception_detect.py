@@ -11,7 +11,7 @@ from sim.scene import SceneSpec
 from sim.truth import read_truth
 from sim.world import World
 from vla_low_level.geometry import OBJECTS
-from vla_low_level.nouns import Place
+from vla_low_level.nouns import Furniture, Place
 from vla_low_level.observation import CameraImage
 
 
@@ -58,3 +58,21 @@ def test_an_empty_picture_shows_nothing(detector):
     grey = np.full((240, 320, 3), 190, np.uint8)
     found = detector.detect(CameraImage(grey, np.full((240, 320), 1.2, np.float32), intrinsics, pose))
     assert found.objects == ()
+
+
+@pytest.mark.parametrize("arm", ["panda", "kuka_iiwa", "xarm6"])
+@pytest.mark.parametrize(("opening_m", "lit"), [(0.0, True), (0.05, False), (0.12, True)])
+def test_it_sees_how_drawer_and_lamp_are(detector, arm, opening_m, lit):
+    world = World(resolve(SceneSpec.load("kitchen"), 1_000_003).model_copy(update={"arm": arm}))
+    world.drawer.put(opening_m)
+    world.lamp.put(lit=lit)
+    found = detector.detect(world.capture(["overhead"])["overhead"])
+    assert sorted((o.category, o.colour) for o in found.objects) == sorted(
+        (o.category, o.colour) for o in read_truth(world).objects
+    )
+    seen = {item.kind: item for item in found.furniture}
+    assert seen[Furniture.DRAWER].state == pytest.approx(opening_m, abs=0.010)
+    assert (seen[Furniture.LAMP].state > 0.5) is lit
+    handle = np.array(world.placed.drawer.handle_m) - [opening_m, 0.0, 0.0]
+    assert math.dist(seen[Furniture.DRAWER].point_m, handle) < 0.012
+    world.close()

@@ -79,3 +79,15 @@ def test_what_is_held_stays_in_the_scene():
 def test_a_place_is_its_inner_rectangle_and_its_walls(y, inside):
     (item,) = look(cup(0.45, y)).objects
     assert (item.place is Place.SINK) is inside
+
+
+def test_what_stands_on_a_plate_is_on_it():
+    plate = DetectedObject(Category.PLATE, Colour.WHITE, (0.5, 0.1, 0.0), None, 0.9)
+    stacked = dataclasses.replace(cup(0.51, 0.11), position_m=(0.51, 0.11, 0.009))
+    beside = cup(0.4, -0.1, Colour.BLUE)
+    scene = look(plate, stacked, beside)
+    assert {o.id: o.on for o in scene.objects} == {
+        "white_plate_1": None,
+        "red_cup_1": "white_plate_1",
+        "blue_cup_1": None,
+    }
