@@ -231,10 +231,9 @@ class _Sampler:
         return np.array([o.time_s for o in seen]), np.array([o.proprioception.ee_position_m for o in seen])
 
 
-def _measure_live(
-    table: Table, labels: list[str], robot: SimRobot, policy: Noted, blend: Blend | None, seconds: float
-) -> None:
+def _measure_live(table: Table, labels: list[str], robot: SimRobot, policy: Noted, seconds: float) -> None:
     robot.observe(policy.cameras)
+    blend = WAYS[labels[-1]]
     run = _Run(robot, policy, blend, seconds)
     with _Sampler(robot) as sampler:
         done = run.executed() if blend else run.blocked(time.sleep)
