@@ -95,11 +95,11 @@ def smoothness(time_s: F64, tool_m: F64, policy: Noted, done: Sequence[Executed]
     aside = [_aside(tool, clock_s, policy, before, one) for before, one in itertools.pairwise(done)]
     running_s = sum(one.report.time_s - one.began_s for one in done)
     return Smoothness(
-        seam_m_s2=float(_peaks(acceleration, changed_s, near).mean()),
+        seam_m_s2=_mean(_peaks(acceleration, changed_s, near)),
         worst_m_s2=float(_peaks(acceleration, changed_s, near).max()),
-        inside_m_s2=float(_peaks(acceleration, changed_s, rest).mean()),
-        seam_m_s3=float(_peaks(jerk, jerked_s, near).mean()),
-        inside_m_s3=float(_peaks(jerk, jerked_s, rest).mean()),
+        inside_m_s2=_mean(_peaks(acceleration, changed_s, rest)),
+        seam_m_s3=_mean(_peaks(jerk, jerked_s, near)),
+        inside_m_s3=_mean(_peaks(jerk, jerked_s, rest)),
         aside_m=float(np.mean(np.concatenate(aside))),
         duty=running_s / (done[-1].report.time_s - done[0].began_s),
     )
@@ -108,6 +108,11 @@ def smoothness(time_s: F64, tool_m: F64, policy: Noted, done: Sequence[Executed]
 def _peaks(values: F64, clock_s: F64, spans: list[tuple[float, float]]) -> F64:
     within = [(clock_s > begin) & (clock_s < end) for begin, end in spans]
     return np.array([values[mask].max() for mask in within if mask.any()])
+
+
+def _mean(values: F64) -> float:
+    """NaN without a value: chunks may follow each other too fast to leave anything between seams."""
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _aside(tool: F64, clock_s: F64, policy: Noted, before: Executed, one: Executed) -> F64:
