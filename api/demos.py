@@ -87,7 +87,7 @@ def _corrected(weights: Path, order: Order) -> Recorded:
 
 
 def _driver(policy: VLAPolicy, text: str, until: int) -> Driver:
-    from vla_low_level.policy import Instruction
+    from sim.demos.rollout import answer
 
     policy.reset()
     rows: list[NDArray[np.float32]] = []
@@ -96,8 +96,9 @@ def _driver(policy: VLAPolicy, text: str, until: int) -> Driver:
         if k >= until:
             return None
         if not rows:
-            rows.extend(policy.act(observation, Instruction(text)).chunk.actions[: policy.replan_rows])
-        return rows.pop(0)
+            output = answer(policy, observation, text)
+            rows.extend(output.chunk.actions[: policy.replan_rows] if output else ())
+        return rows.pop(0) if rows else None
 
     return drive
 

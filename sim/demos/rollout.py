@@ -15,9 +15,11 @@ from sim.demos.judge import Situation, hopeless, look, succeeded
 from sim.demos.phrases import Split, wordings
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import Teacher
+from traces.errors import TandemError
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.nouns import Category
-from vla_low_level.policy import Instruction, Policy
+from vla_low_level.observation import Observation
+from vla_low_level.policy import Instruction, Policy, PolicyOutput
 
 # Time to notice that it is done, and to say so.
 GRACE_ROWS = 30
@@ -58,6 +60,16 @@ def feasible(stage: Stage, task: Task) -> None:
     Teacher(task, stage.placed, look(stage.world), stage.body.observe().proprioception)
 
 
+def answer(policy: Policy, observation: Observation, text: str) -> PolicyOutput | None:
+    """The policy's next chunk; None when it does not understand the words, which is no mistake of ours."""
+    try:
+        return policy.act(observation, Instruction(text))
+    except TandemError as error:
+        if error.code != "SUBGOAL_UNCLEAR":
+            raise
+        return None
+
+
 def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
     """Let a policy try one task, told nothing but the words, until it says that it is done, as in a command.
 
@@ -69,7 +81,9 @@ def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
     reached = said = None
     rows = chunks = 0
     while said is None and rows < MAX_ROWS[task.kind] and not hopeless(task, now):
-        output = policy.act(stage.body.observe(policy.cameras), Instruction(text))
+        output = answer(policy, stage.body.observe(policy.cameras), text)
+        if output is None:
+            break
         if output.progress >= 1.0:
             said = rows
         actions = output.chunk.actions[: policy.replan_rows]

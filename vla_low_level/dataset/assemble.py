@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from traces.errors import TandemError
 from vla_low_level.dataset.schema import FPS, VERSION, features, table_schema
 from vla_low_level.dataset.statistics import Statistics
 
@@ -43,11 +44,15 @@ def assemble(folder: Path, robot_type: str, about: dict[str, Any]) -> dict[str, 
     The same parts give the same bytes. Returns `meta/info.json`.
 
     Raises:
-        FileNotFoundError: When there are no parts.
+        TandemError: `DATASET_EMPTY` when nothing was recorded.
     """
     parts = sorted((folder / PARTS).glob("*.parquet"))
-    if not parts:
-        raise FileNotFoundError(f"no recordings in {folder / PARTS}")
+    if not any(pq.read_metadata(part).num_rows for part in parts):
+        raise TandemError(
+            "DATASET_EMPTY",
+            f"none of the {len(parts)} scenes recorded in {folder} gave a demonstration",
+            fix="record more scenes",
+        )
     book, statistics = _Book(), Statistics()
     for index, tables in enumerate(_files(parts)):
         path = folder / DATA_PATH.format(chunk_index=0, file_index=index)
