@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.seam_metrics import Noted, Smoothness, smoothness
+from scenarios.seam_metrics import Noted, Sampler, Smoothness, smoothness
 from sim.arms import embodiment
 from sim.layout import resolve
 from sim.robot import SimRobot
@@ -55,7 +54,6 @@ ROUND_M = np.stack(
 )
 """One round in 6.7 s, 0.1 m/s: [POINTS, 3], world, m."""
 TOLD = Instruction("pick up the red cube")
-SAMPLE_S = 0.006
 LIFTED_M = 0.05
 DELAYS_MS = (20, 100, 300)
 
@@ -208,39 +206,12 @@ class _Run:
             yield Executed(seen, replace(output, chunk=chunk), over[0].report, age_s, over[0].began_s, 0)
 
 
-class _Sampler:
-    """Looks where the tool is, again and again, beside a run; a context manager."""
-
-    def __init__(self, robot: StreamingRobot) -> None:
-        self._robot = robot
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._seen: list[Observation] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(SAMPLE_S):
-            self._seen.append(self._robot.observe())
-
-    def trail(self) -> tuple[F64, F64]:
-        """Clock [n], s, and tool [n, 3], m."""
-        seen = self._seen
-        return np.array([o.time_s for o in seen]), np.array([o.proprioception.ee_position_m for o in seen])
-
-
 def _measure_live(table: Table, labels: list[str], robot: SimRobot, policy: Noted, seconds: float) -> None:
     # The first pictures and the first forward pass take longer than any other.
     policy.act(robot.observe(policy.cameras), TOLD)
     blend = WAYS[labels[-1]]
     run = _Run(robot, policy, blend, seconds)
-    with _Sampler(robot) as sampler:
+    with Sampler(robot) as sampler:
         done = run.executed() if blend else run.blocked(time.sleep)
     if robot.privileged:
         lifted = any(thing.position_m[2] > LIFTED_M for thing in robot.truth().objects)

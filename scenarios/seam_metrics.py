@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,14 @@ from vla_low_level.flight import Executed
 from vla_low_level.observation import Observation
 from vla_low_level.plant import CONTROL_HZ
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
+from vla_low_level.robot import StreamingRobot
 from vla_low_level.seams import Path
 
 F64 = NDArray[np.float64]
 
 # The controller changes speed as fast as it may, so what differs is how long: changes are taken over this.
 WINDOW_S = 0.05
+SAMPLE_S = 0.006
 # Before and after a seam, where its jolt shows.
 BEFORE_S, AFTER_S = 0.05, 0.45
 
@@ -69,6 +73,33 @@ class Noted:
         path = Path.along(body.target_position_m, body.target_rotation, output.chunk.actions)
         self.plans[observation.sequence] = (observation.time_s, path.position_m)
         return output
+
+
+class Sampler:
+    """Looks where the tool is, again and again, beside a run; a context manager."""
+
+    def __init__(self, robot: StreamingRobot) -> None:
+        self._robot = robot
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._seen: list[Observation] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(SAMPLE_S):
+            self._seen.append(self._robot.observe())
+
+    def trail(self) -> tuple[F64, F64]:
+        """Clock [n], s, and tool [n, 3], m."""
+        seen = self._seen
+        return np.array([o.time_s for o in seen]), np.array([o.proprioception.ee_position_m for o in seen])
 
 
 def smoothness(time_s: F64, tool_m: F64, policy: Noted, done: Sequence[Executed]) -> Smoothness:

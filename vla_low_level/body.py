@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_low_level.controller import Controller
-from vla_low_level.execution import Run, Stream, Waiting
+from vla_low_level.execution import Run
 from vla_low_level.guard import ChunkHeader, Guard, more_severe, tracking_error_m
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
 from vla_low_level.motion import Motion
 from vla_low_level.observation import Observation, Proprioception
 from vla_low_level.plant import CONTROL_HZ, Plant
-from vla_low_level.robot import Decision, Ended, ExecutionReport, Progress, Seam, Verdict
+from vla_low_level.robot import Decision, ExecutionReport, Progress, Seam, Verdict
+from vla_low_level.stream import Stream, Waiting
 
 F64 = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class Body:
         self._last_row = np.array([0, 0, 0, 0, 0, 0, OPEN])
         self._sequence = 0
         self._run = Run.none()
-        self._stream = Stream()
+        self._stream = Stream(self._report)
         self.latched = ""
 
     @property
@@ -123,31 +124,30 @@ class Body:
         """Judge a chunk and let it take over from the running one at a seam; see `StreamingRobot`."""
         run = self._judge(actions, header)
         if run.ended:
-            self._never_began(header.chunk_id, run.verdict)
-            return
-        self._drop_waiting("superseded")
-        self._stream.waiting = Waiting(run, header.chunk_id, header.expires_s, seam)
+            self._stream.refuse(header.chunk_id, run.verdict)
+        else:
+            self._stream.wait(Waiting(run, header.chunk_id, header.expires_s, seam))
 
     def progress(self) -> Progress:
         """How far the stream is. Ends are told once."""
         run, stream = self._run, self._stream
-        ended, stream.ended = tuple(stream.ended), []
         return Progress(
             time_s=self._clock(),
             chunk_id=stream.chunk_id,
             moving=not run.ended and not run.relaxing,
             rows_begun=stream.skipped + run.rows_done + run.within_row,
             row_left_s=run.row_left_s,
-            travelled_s=stream.travelled_steps / CONTROL_HZ,
+            travelled_s=stream.travelled_s,
             goal_m=self._controller.goal_m.copy(),
             goal_rotation=self._controller.goal_rotation.copy(),
-            ended=ended,
+            ended=stream.collect(),
         )
 
     def tick(self) -> None:
         """Let one control period pass: a step of the chunk, or a step of staying where the arm is."""
-        if self._stream.due(self._run) and not self.latched:
-            self._take_over()
+        if not self.latched and (next_run := self._stream.take_over(self._run, self._clock())):
+            self._guard.feel(self._plant.read())
+            self._run = next_run
         run = self._run
         if self.latched or run.relaxing:
             verdict = self._guard.check_alive(self._plant.read(), run.steps)
@@ -155,7 +155,7 @@ class Body:
             verdict = self._move(self._controller.goal_m, self._controller.goal_rotation, np.zeros(6))
         else:
             verdict = self._follow(run)
-            self._stream.travelled_steps += 1
+            self._stream.travel()
         self._plant.step()
         run.note(verdict)
         if verdict.decision is Decision.STOP and not self.latched:
@@ -164,10 +164,10 @@ class Body:
             self._freeze()
             run.relax(RELAX_STEPS)
             # What waits was made before anyone knew of this.
-            self._drop_waiting("held")
+            self._stream.drop("held")
         elif run.completed:
             self._controller.trim()
-        self._close_streamed()
+        self._stream.close(self._run)
 
     def report(self) -> ExecutionReport:
         """What became of the last chunk."""
@@ -187,11 +187,11 @@ class Body:
 
     def hold(self) -> None:
         """Drop the chunk that is running; the arm brakes and stays. Without one it is staying already."""
-        self._drop_waiting("held")
+        self._stream.drop("held")
         if self.moving:
             self._run.abandon()
             self._controller.settle()
-            self._close_streamed()
+            self._stream.close(self._run)
 
     def stop(self, reason: str) -> None:
         """Overwrite every arm target with the measured pose, now, and latch. The fingers keep their grip."""
@@ -199,15 +199,15 @@ class Body:
         self._run.abandon()
         self.latched = self.latched or reason or "stop"
         self._run.verdict = more_severe(self._run.verdict, Verdict(Decision.STOP, self.latched))
-        self._drop_waiting("latched")
-        self._close_streamed()
+        self._stream.drop("latched")
+        self._stream.close(self._run)
 
     def reset(self) -> None:
         """Clear the latch; the arm stays where it is, and chunk numbers begin anew."""
         self._freeze()
         self._run.abandon()
-        self._drop_waiting("held")
-        self._close_streamed()
+        self._stream.drop("held")
+        self._stream.close(self._run)
         self._guard.forget()
         self.latched = ""
 
@@ -219,42 +219,6 @@ class Body:
         if verdict.decision in (Decision.PASS, Decision.CLAMP) and isinstance(actions, np.ndarray):
             return Run.of(actions.astype(np.float64), round(CONTROL_HZ / header.rate_hz), verdict)
         return Run.refused(verdict)
-
-    def _take_over(self) -> None:
-        """The chunk that waits replaces what is left of the running one, unless its time is over."""
-        stream, now_s = self._stream, self._clock()
-        if (waiting := stream.waiting) is None:
-            return
-        late = stream.late_rows(self._run)
-        if now_s > waiting.expires_s:
-            self._drop_waiting("expired", now_s, waiting.expires_s)
-        elif late >= len(waiting.run.rows):
-            self._drop_waiting("late", late, len(waiting.run.rows))
-        else:
-            self._run.abandon()
-            self._close_streamed()
-            waiting.run.skip(late)
-            self._guard.feel(self._plant.read())
-            self._run = waiting.run
-            stream.begin(waiting, late, now_s)
-
-    def _drop_waiting(self, limit: str, value: float = 0.0, bound: float = 0.0) -> None:
-        """The chunk that waits, if there is one, will not be carried out."""
-        if (waiting := self._stream.waiting) is not None:
-            self._stream.waiting = None
-            self._never_began(waiting.chunk_id, Verdict(Decision.HOLD, limit, value, bound))
-
-    def _never_began(self, chunk_id: int, verdict: Verdict) -> None:
-        self._stream.ended.append(Ended(chunk_id, float("nan"), 0, self._report(Run.refused(verdict))))
-
-    def _close_streamed(self) -> None:
-        """Put the streamed chunk among those that are over, once it is."""
-        stream = self._stream
-        if stream.open and self._run.ended:
-            stream.open = False
-            stream.ended.append(
-                Ended(stream.chunk_id, stream.began_s, stream.skipped, self._report(self._run))
-            )
 
     def _reference(self) -> tuple[F64, F64]:
         """Where the rows have led so far: position [3] m, rotation [3, 3]. Within a row, a part of it."""

@@ -82,9 +82,10 @@ class ChunkExecutor:
     def run(self, instruction: Instruction, log: ChunkLog | None = None) -> Iterator[Executed]:
         """Carry out chunks until the caller leaves the loop, a stop is latched, or `cancel`.
 
-        A chunk comes out when it is over. In real time the next one runs already by then, and leaving the
-        loop holds the arm. Chunks that never began because of their timing are counted, not yielded;
-        `log` hears of all that were sent. Resets the policy.
+        A chunk comes out when it is over. In real time the next one runs already by then, what the caller
+        does meanwhile delays the next look, and leaving the loop holds the arm. Chunks that never began
+        because of their timing are counted, not yielded; `log` hears of all that were sent. Resets the
+        policy.
 
         Raises:
             TandemError: `BODY_LOST`.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vla_low_level.guard import PASSED, more_severe
 from vla_low_level.plant import CONTROL_HZ
-from vla_low_level.robot import Ended, Seam, Verdict
+from vla_low_level.robot import Verdict
 from vla_low_level.rotations import rotation_matrix
 
 F64 = NDArray[np.float64]
@@ -139,58 +139,3 @@ class Run:
     def skip(self, rows: int) -> None:
         """Leave out the first rows. Only before the first step."""
         self.rows = self.rows[rows:]
-
-
-@dataclass
-class Waiting:
-    """A streamed chunk that has been accepted and waits for its seam."""
-
-    run: Run
-    chunk_id: int
-    expires_s: float
-    seam: Seam | None
-
-
-@dataclass
-class Stream:
-    """Book-keeping of streamed chunks.
-
-    Attributes:
-        chunk_id: The chunk that runs, or ran last; -1 before the first.
-        open: It runs and its end has not been told.
-        began_s: The body's clock at its first step.
-        skipped: Rows of it that were left out.
-        travelled_steps: Control steps in which rows were followed.
-        waiting: The chunk that comes next.
-        ended: Ends that nobody has been told of.
-    """
-
-    chunk_id: int = -1
-    open: bool = False
-    began_s: float = float("nan")
-    skipped: int = 0
-    travelled_steps: int = 0
-    waiting: Waiting | None = None
-    ended: list[Ended] = field(default_factory=list)
-
-    def due(self, run: Run) -> bool:
-        """The chunk that waits takes over before the next step."""
-        if self.waiting is None or run.relaxing or run.within_row:
-            return False
-        return run.ended or self._behind(run) >= 0
-
-    def late_rows(self, run: Run) -> int:
-        """Rows that have been carried out beyond the seam of the chunk that waits."""
-        return max(0, self._behind(run))
-
-    def _behind(self, run: Run) -> int:
-        """Rows since the seam; negative before it."""
-        seam = self.waiting.seam if self.waiting is not None else None
-        if seam is None or seam.chunk_id != self.chunk_id:
-            return 0
-        return run.rows_done + self.skipped - seam.rows
-
-    def begin(self, waiting: Waiting, skipped: int, now_s: float) -> None:
-        """The chunk that waited is the one that runs."""
-        self.chunk_id, self.open, self.began_s, self.skipped = waiting.chunk_id, True, now_s, skipped
-        self.waiting = None
