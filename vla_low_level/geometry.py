@@ -111,7 +111,7 @@ BUTTON_BASE_M = (0.070, 0.070, 0.018)
 BUTTON_RADIUS_M = 0.017
 BUTTON_TOP_M = 0.032
 """Height of the cap when nobody presses it."""
-BUTTON_TRAVEL_M = 0.008
+BUTTON_TRAVEL_M = 0.012
 BUTTON_SWITCH_M = 0.005
 """Pressed deeper than this, it switches."""
 LAMP_OFFSET_M = (0.020, -0.085)

@@ -15,7 +15,7 @@ HEAT_SIGMA_CELLS = 0.8
 POSITION_SCALE_M = 0.02
 # Noise draws for every picture: the flow head is cheap beside the cameras.
 DRAWS = 4
-WEIGHTS = {"flow": 1.0, "table": 0.2, "wrist": 0.1, "position": 0.5, "yaw": 0.3, "done": 0.2}
+WEIGHTS = {"flow": 1.0, "table": 0.2, "wrist": 0.1, "position": 0.5, "near": 0.5, "yaw": 0.3, "done": 0.2}
 
 
 def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -49,6 +49,7 @@ def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dic
         "position": functional.smooth_l1_loss(
             seen.target_m / POSITION_SCALE_M, batch.target_m / POSITION_SCALE_M, beta=0.1
         ),
+        "near": near_loss(seen.near_m, batch),
         "yaw": functional.mse_loss(seen.target_yaw, batch.target_yaw),
         "done": functional.binary_cross_entropy_with_logits(seen.done.float(), batch.done),
     }
@@ -57,6 +58,17 @@ def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dic
 def total(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     """The weighted sum."""
     return torch.stack([weights[name] * value for name, value in parts.items()]).sum()
+
+
+def near_loss(near_m: Tensor, batch: Batch) -> Tensor:
+    """Of the target as the wrist camera has it, over pictures that show it."""
+    side = torch.tensor(batch.inputs.wrist.shape[2:][::-1], device=near_m.device)
+    inside = ((batch.wrist_uv >= 0) & (batch.wrist_uv < side)).all(1)
+    off = functional.smooth_l1_loss(
+        near_m / POSITION_SCALE_M, batch.target_m / POSITION_SCALE_M, beta=0.1, reduction="none"
+    ).mean(1)
+    mean: Tensor = (off * inside).sum() / inside.sum().clamp(min=1)
+    return mean
 
 
 def heat_loss(heat: Tensor, uv_px: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ WORDS, LOOK = 128, 128
 # Distances to the target are shown at these scales, m: for crossing the table, and for the last millimetres.
 SCALES_M = (0.30, 0.06, 0.012)
 HEIGHT_SCALE_M = 0.1
+NEAR_SCALE_M = 0.05
+AWAY_DIM = 3 * len(SCALES_M) + 3
 OFFSET_PX = 8.0
 EMBODIMENT_DIM = 16
 FELT_DIM = STATE_DIM + 4
@@ -51,6 +53,7 @@ class Understanding(NamedTuple):
         table: The table camera.
         wrist: The wrist camera.
         target_m: [B, 3], where the subgoal ends, world.
+        near_m: [B, 3], the same as the wrist camera has it, which sees it when the hand hides it.
         target_yaw: [B, 2], cosine and sine of twice the finger axis' angle.
         done: [B], logit.
     """
@@ -59,6 +62,7 @@ class Understanding(NamedTuple):
     table: Seen
     wrist: Seen
     target_m: Tensor
+    near_m: Tensor
     target_yaw: Tensor
     done: Tensor
 
@@ -91,8 +95,11 @@ class VLANetwork(nn.Module):
         self.embodiment = nn.Embedding(len(config.embodiments), EMBODIMENT_DIM)
         seen = LOOK + config.fine + 2 * config.middle + 32 + WORDS
         self.aim = nn.Sequential(nn.Linear(seen + FELT_DIM, 256), nn.SiLU(), nn.Linear(256, 5))
-        relative = 3 * len(SCALES_M) + 3 + 4 + 3
-        total = seen + relative + FELT_DIM + EMBODIMENT_DIM
+        relative = AWAY_DIM + 4 + 3
+        self.near = nn.Sequential(
+            nn.Linear(32 + config.middle + 3 + WORDS + FELT_DIM, 128), nn.SiLU(), nn.Linear(128, 3)
+        )
+        total = seen + relative + FELT_DIM + EMBODIMENT_DIM + AWAY_DIM
         self.join = nn.Sequential(
             nn.Linear(total, 512),
             nn.SiLU(),
@@ -133,9 +140,16 @@ class VLANetwork(nn.Module):
         words = words.float()
         seen = torch.cat([close, table.peak, table.mean, wrist.peak, wrist.mean, words], 1)
         target, yaw = self._target(torch.cat([seen, rough], 1), centre, given.camera)
-        away = self._relative(target, yaw, wrist, given.state)
-        condition = self.join(torch.cat([seen, away, felt, arm], 1))
-        return Understanding(condition, table, wrist, target, yaw, self.done(condition).squeeze(1))
+        where = self._in_wrist(wrist)
+        near = self._near(torch.cat([wrist.peak, wrist.mean, where, words, rough], 1), given.state)
+        here = given.state[:, 0:3]
+        condition = self.join(
+            torch.cat(
+                [seen, _away(target - here), _turn(yaw, given.state), where, felt, arm, _away(near - here)],
+                1,
+            )
+        )
+        return Understanding(condition, table, wrist, target, near, yaw, self.done(condition).squeeze(1))
 
     def normalise(self, chunk: Tensor) -> Tensor:
         """Chunks in their units to unit variance."""
@@ -156,17 +170,31 @@ class VLANetwork(nn.Module):
         uv = centre_px + OFFSET_PX * said[:, 0:2]
         return unproject(uv, HEIGHT_SCALE_M * said[:, 2], camera), said[:, 3:5]
 
-    def _relative(self, target: Tensor, yaw: Tensor, wrist: Seen, state: Tensor) -> Tensor:
-        """The target as the hand has it: how far, how much to turn, and where the wrist camera sees it."""
-        away = target - state[:, 0:3]
-        # The second column of the commanded rotation is the finger axis.
-        cosine, sine = state[:, 6], state[:, 7]
-        cos2, sin2 = cosine**2 - sine**2, 2 * cosine * sine
-        turn = torch.stack(
-            [yaw[:, 0] * cos2 + yaw[:, 1] * sin2, yaw[:, 1] * cos2 - yaw[:, 0] * sin2, yaw[:, 0], yaw[:, 1]],
-            1,
-        )
-        distances = [torch.tanh(away / scale) for scale in SCALES_M]
+    def _near(self, seen: Tensor, state: Tensor) -> Tensor:
+        """Said in the hand's frame, where the wrist camera stays the same, and told in the world's."""
+        first, second = state[:, 3:6], state[:, 6:9]
+        axes = torch.stack([first, second, torch.linalg.cross(first, second)], 2)
+        measured = state[:, 0:3] + state[:, 9:12]
+        offset = NEAR_SCALE_M * self.near(seen).float()
+        return measured + torch.einsum("bij,bj->bi", axes, offset)
+
+    def _in_wrist(self, wrist: Seen) -> Tensor:
+        """Where the wrist camera sees the target, -1..1, and how sure it is."""
         size = torch.tensor([self.config.wrist_px[1], self.config.wrist_px[0]], device=wrist.uv.device)
         sure = functional.softplus(wrist.heat.flatten(1).amax(1, keepdim=True) * 0.1)
-        return torch.cat([*distances, away / 0.2, turn, 2 * wrist.uv / size - 1, sure], 1)
+        return torch.cat([2 * wrist.uv / size - 1, sure], 1)
+
+
+def _away(offset_m: Tensor) -> Tensor:
+    """An offset [B, 3] at every scale, [B, AWAY_DIM]."""
+    return torch.cat([*(torch.tanh(offset_m / scale) for scale in SCALES_M), offset_m / 0.2], 1)
+
+
+def _turn(yaw: Tensor, state: Tensor) -> Tensor:
+    """A finger angle [B, 2] as the hand has it, and as the world has it, [B, 4]."""
+    # The second column of the commanded rotation is the finger axis.
+    cosine, sine = state[:, 6], state[:, 7]
+    cos2, sin2 = cosine**2 - sine**2, 2 * cosine * sine
+    return torch.stack(
+        [yaw[:, 0] * cos2 + yaw[:, 1] * sin2, yaw[:, 1] * cos2 - yaw[:, 0] * sin2, yaw[:, 0], yaw[:, 1]], 1
+    )
