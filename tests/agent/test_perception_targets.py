@@ -67,6 +67,7 @@ def test_hardly_visible_objects_are_neither_asked_for_nor_forbidden():
     maps = encode(
         np.array([hidden], np.float32),
         np.full((5, 2), np.nan, np.float32),
+        NO_FURNITURE,
         (INTRINSICS, looking_down()),
         SIZE,
     )
