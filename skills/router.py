@@ -12,7 +12,7 @@ from traces.errors import TandemError
 from vla_low_level.policy import Policy
 
 SPECIALIST_SKILLS = (Pick, Put)
-# From this attempt on, a skill that the generalist has failed at goes to the specialist.
+# From this attempt on, a skill that the specialist has failed at goes to the generalist.
 SECOND_OPINION = 3
 
 
@@ -44,7 +44,7 @@ class Router:
     """Chooses among the policies that are there."""
 
     def __init__(self, policies: Mapping[PolicyKind, Policy], only: PolicyKind | None = None) -> None:
-        """Route to `only` when it is given, else to the generalist where there is one.
+        """Route to `only` when it is given.
 
         Raises:
             TandemError: `POLICY_UNAVAILABLE` when `only`, or everything, is missing.
@@ -60,7 +60,7 @@ class Router:
         self._policies = policies if only is None else {only: policies[only]}
 
     def route(self, skill: Skill, scene: Scene, attempt: int = 1) -> Route:
-        """The policy for this attempt at a skill.
+        """The policy for this attempt at a skill: the specialist where it can, while it does better.
 
         Raises:
             TandemError: `POLICY_UNAVAILABLE` when none that may be used can do it.
@@ -73,18 +73,22 @@ class Router:
                 fix="use --policy auto",
             )
         specialist, generalist = able.get(PolicyKind.SPECIALIST), able.get(PolicyKind.GENERALIST)
-        try:
-            subgoal, told_apart = skill.subgoal(scene), True
-        except LookupError:
-            subgoal, told_apart = f"{skill.name.replace('_', ' ')} {skill.subject}", False
-        if generalist is not None and (specialist is None or (told_apart and attempt < SECOND_OPINION)):
-            return Route(generalist, PolicyKind.GENERALIST, "the generalist knows it", subgoal)
-        if specialist is None:
+        subgoal, told_apart = _subgoal(skill, scene)
+        if specialist is not None and (generalist is None or attempt < SECOND_OPINION or not told_apart):
+            why = "it is the better one at this" if generalist is not None else "it is the only one"
+            return Route(specialist, PolicyKind.SPECIALIST, why, subgoal)
+        if generalist is None:
             raise TandemError("POLICY_UNAVAILABLE", f"no policy for {skill.name}")
-        why = "it is the only one"
-        if generalist is not None:
-            why = "the generalist has failed twice" if told_apart else "words cannot tell it from its twin"
-        return Route(specialist, PolicyKind.SPECIALIST, why, subgoal)
+        why = "it is the only one" if specialist is None else "the specialist has failed twice"
+        return Route(generalist, PolicyKind.GENERALIST, why, subgoal)
+
+
+def _subgoal(skill: Skill, scene: Scene) -> tuple[str, bool]:
+    """What to say, and whether it tells the object from its twins."""
+    try:
+        return skill.subgoal(scene), True
+    except LookupError:
+        return f"{skill.name.replace('_', ' ')} {skill.subject}", False
 
 
 def _can(kind: PolicyKind, skill: Skill) -> bool:
