@@ -6,10 +6,13 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.affordance import Hands
+import numpy as np
+
+from agent.affordance import EMPTY_GRIP, OPENED, Hands
 from agent.events import Listener, NodeEnded, NodeStarted
 from agent.sight import Sight
 from agent.skill_runner import Attempt, Ended, SkillRunner
+from agent.whereabouts import whereabouts
 from skills.graph import SkillNode
 from skills.library import CARRYING, Pick, Put
 from skills.predicates import State, Truth, first_unmet
@@ -19,12 +22,16 @@ from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links, SpanRef
-from vla_low_level.policy import Instruction, Policy, RetreatTarget
+from vla_low_level.policies.grasps import TRAVEL_HEIGHT_M
+from vla_low_level.policy import Instruction, Policy, ReleaseTarget, RetreatTarget
 from vla_low_level.robot import Robot
+from vla_low_level.rotations import yaw_of
 
 # Height that clears the tallest object while another hangs from the hand, m.
 CLEAR_HEIGHT_M = 0.40
 STILL_THERE_M = 0.03
+# What was taken by mistake is let go this far above where it was taken, m.
+BACK_ABOVE_M = 0.003
 
 
 class NodeStatus(StrEnum):
@@ -82,6 +89,7 @@ class NodeRunner:
         self._retreat = Route(
             retreat, PolicyKind.SPECIALIST, "it needs no words", "get out of the camera's view"
         )
+        self._return = Route(retreat, PolicyKind.SPECIALIST, "it is the wrong thing", "put it back")
 
     def run(
         self, node: SkillNode, recorder: Recorder, listener: Listener, *, attempts: int, links: Links
@@ -136,7 +144,7 @@ class NodeRunner:
                 return NodeStatus.FAILED, _Verdict(
                     Truth.FALSE, "no way to reach it without hitting something"
                 )
-        instruction = Instruction(route.subgoal, target)
+        instruction = Instruction(route.subgoal, target, whereabouts(node.skill, scene))
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
         if done.ended in (Ended.CANCELLED, Ended.LATCHED):
@@ -147,10 +155,27 @@ class NodeRunner:
             if back.ended in (Ended.CANCELLED, Ended.LATCHED):
                 return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
         verdict = self._judge(node, done, recorder)
+        if isinstance(node.skill, Pick) and verdict.truth is Truth.FALSE:
+            self._put_back(node, done)
         status = {Truth.TRUE: NodeStatus.DONE, Truth.UNKNOWN: NodeStatus.UNSEEN}.get(
             verdict.truth, NodeStatus.FAILED
         )
         return status, verdict
+
+    def _put_back(self, node: SkillNode, done: Attempt) -> None:
+        """Something is in the hand, and it is not what was to be taken: back to where it was."""
+        body = self._robot.observe().proprioception
+        empty = body.last_command[6] >= OPENED or body.gripper_opening < EMPTY_GRIP
+        if empty or done.lowest_m is None:
+            return
+        down_m = done.lowest_m + np.array([0.0, 0.0, BACK_ABOVE_M])
+        target = ReleaseTarget(down_m, yaw_of(body.target_rotation), TRAVEL_HEIGHT_M)
+        self._runner.run(
+            node, self._return, Instruction(self._return.subgoal, target), seen=None, carrying=False
+        )
+        self.hands.let_go()
+        self.clear_view(node)
+        self._sight.look(None)
 
     def _judge(self, node: SkillNode, done: Attempt, recorder: Recorder) -> _Verdict:
         """Is the effect true in what is seen and felt now? The policy is not asked."""

@@ -17,7 +17,7 @@ from skills.router import Route
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder, Span, SpanRef
-from vla_low_level.monitor import ChunkMonitor, Finding, Level, worst
+from vla_low_level.monitor import UNSEEING, ChunkMonitor, Finding, Level, Thresholds, worst
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, PolicyOutput
 from vla_low_level.robot import Decision, ExecutionReport, Robot
@@ -44,11 +44,13 @@ class Attempt:
         ended: Why it stopped; DONE is only the policy's own belief.
         finding: The most serious finding of the monitor.
         chunks: Spans of the chunks that were executed, for the outcome to link.
+        lowest_m: float64 [3], where the tool centre point was lowest; None when nothing was observed.
     """
 
     ended: Ended
     finding: Finding | None
     chunks: tuple[SpanRef, ...]
+    lowest_m: NDArray[np.float64] | None = None
 
 
 class SkillRunner:
@@ -100,7 +102,9 @@ class SkillRunner:
         spans: list[SpanRef] = []
         links = [(seen, names.LinkKind.OBSERVED)] if seen else []
         observation = self._observe(route, instruction.text)
-        monitor = ChunkMonitor(observation.time_s, node.skill.time_budget_s)
+        bounds = Thresholds() if route.policy.cameras else UNSEEING
+        monitor = ChunkMonitor(observation.time_s, node.skill.time_budget_s, bounds)
+        lowest_m = observation.proprioception.ee_position_m
         for k in range(self._max_chunks):
             if self._cancelled.is_set():
                 self._robot.hold()
@@ -108,12 +112,15 @@ class SkillRunner:
             if carrying and (lost := _grip_lost(observation)):
                 return self._alarm(lost, spans)
             output = self._act(route, observation, instruction)
+            astray = monitor.check_aim(observation, output, instruction.about)
+            if astray is not None and astray.level is Level.ALARM:
+                return self._alarm(astray, spans)
             before = self._before(observation, output)
             with self._recorder.span(names.CHUNK.format(k=k), before, links) as span:
                 report = self._robot.execute(output.chunk)
                 self._after(span, report)
                 findings = monitor.check(output.chunk, report)
-                for finding in findings:
+                for finding in (*findings, *([astray] if astray else [])):
                     self._note(span, finding)
                 spans.append(span.ref)
             self.chunks_executed += 1
@@ -124,8 +131,10 @@ class SkillRunner:
                 return self._alarm(serious, spans)
             self._listener(NodeProgress(node, output.progress, report.time_s))
             if output.progress >= 1.0:
-                return Attempt(Ended.DONE, serious, tuple(spans))
+                return Attempt(Ended.DONE, serious, tuple(spans), lowest_m)
             observation = self._observe(route, instruction.text)
+            here_m = observation.proprioception.ee_position_m
+            lowest_m = min(lowest_m, here_m, key=lambda point_m: float(point_m[2]))
         return self._alarm(Finding("chunks", Level.ALARM, self._max_chunks, self._max_chunks), spans)
 
     def _observe(self, route: Route, caption: str) -> Observation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from vla_low_level.execution import Run
 from vla_low_level.guard import ChunkHeader, Guard, more_severe, tracking_error_m
 from vla_low_level.kinematics import Kinematics
 from vla_low_level.limits import Limits
-from vla_low_level.motion import Motion
+from vla_low_level.motion import Motion, length
 from vla_low_level.observation import Observation, Proprioception
 from vla_low_level.plant import CONTROL_HZ, Plant
 from vla_low_level.robot import Decision, ExecutionReport, Progress, Seam, Verdict
@@ -23,6 +24,11 @@ F64 = NDArray[np.float64]
 OPEN = 1.0
 # After a hold: time for forces to fall and joints to come to rest where the arm was measured.
 RELAX_STEPS = 24
+# An arm that holds where it was pushed goes on pushing: it yields so far, back the way it came, m.
+YIELD_M = 0.005
+# The way it came is what it was told in so many steps.
+TRAIL_STEPS = 48
+LEAST_WAY_M = 0.0005
 # A refused step is tried again with these shares of what goes beyond braking.
 MILDER_SHARES = (0.5, 0.1)
 
@@ -60,6 +66,7 @@ class Body:
         self._sequence = 0
         self._run = Run.none()
         self._stream = Stream(self._report)
+        self._trail: deque[F64] = deque(maxlen=TRAIL_STEPS)
         self.latched = ""
 
     @property
@@ -149,8 +156,10 @@ class Body:
             self._guard.feel(self._plant.read())
             self._run = next_run
         run = self._run
-        if self.latched or run.relaxing:
+        if self.latched:
             verdict = self._guard.check_alive(self._plant.read(), run.steps)
+        elif run.relaxing:
+            verdict = self._relax()
         elif run.ended:
             verdict = self._move(self._controller.goal_m, self._controller.goal_rotation, np.zeros(6))
         else:
@@ -161,7 +170,9 @@ class Body:
         if verdict.decision is Decision.STOP and not self.latched:
             self.stop(verdict.limit)
         elif verdict.decision is Decision.HOLD:
+            way = self._way_back() if verdict.limit == "contact_force" else np.zeros(3)
             self._freeze()
+            self._controller.goal_m = self._controller.goal_m + YIELD_M * way
             run.relax(RELAX_STEPS)
             # What waits was made before anyone knew of this.
             self._stream.drop("held")
@@ -245,6 +256,20 @@ class Body:
         if verdict.decision is not Decision.PASS:
             return verdict
         run.tracking_m = max(run.tracking_m, tracking_error_m(state, controller.motion))
+        verdict = self._write(reference_m, rotation, feed)
+        self._trail.append(controller.motion.position_m)
+        return verdict
+
+    def _relax(self) -> Verdict:
+        """One step of coming to rest after a hold, at the point that the hold has set."""
+        verdict = self._guard.check_alive(self._plant.read(), self._run.steps)
+        if verdict.decision is not Decision.PASS:
+            return verdict
+        return self._write(self._controller.goal_m, self._controller.goal_rotation, np.zeros(6))
+
+    def _write(self, reference_m: F64, rotation: F64, feed: F64) -> Verdict:
+        """Bound a step towards a reference by the guard's word and give it to the motors."""
+        controller, run = self._controller, self._run
         after = controller.pursue(reference_m, rotation, feed)
         verdict = self._guard.check_step(controller.motion, after, run.steps)
         if verdict.decision is Decision.CLAMP:
@@ -265,8 +290,17 @@ class Body:
                 return after
         return slow
 
+    def _way_back(self) -> F64:
+        """Unit vector [3] against the latest commanded motion; zero when there was none."""
+        if not self._trail:
+            return np.zeros(3)
+        way = self._trail[0] - self._trail[-1]
+        far = length(way)
+        return way / far if far > LEAST_WAY_M else np.zeros(3)
+
     def _freeze(self) -> None:
         """Be at rest where the arm is measured to be."""
+        self._trail.clear()
         joint = self._plant.read().joint_position_rad
         if np.isfinite(joint).all():
             self._controller.anchor(joint)

@@ -14,10 +14,13 @@ import numpy as np
 
 from vla_low_level.action import ActionChunk
 from vla_low_level.observation import CameraImage, Observation
+from vla_low_level.policy import PolicyOutput, Whereabouts
 from vla_low_level.robot import Decision, ExecutionReport
 
 MIN_CONTRAST = 4.0
 MIN_VALID_DEPTH = 0.7
+# Nearer than this the hand itself hides what the policy aims at, m.
+HIDES_M = 0.12
 
 
 class Level(StrEnum):
@@ -54,12 +57,20 @@ class Thresholds:
         tracking_alarm_m: The same, that means something is in the way or an actuator is weak, m.
         stuck_s: Time without any commanded motion before the policy counts as stuck, s.
         clamped_warn: Share of a chunk's steps that the guard had to clamp.
+        yields: Times in one attempt that the arm may yield to a push; at the next, something is in the way.
+        astray: Looks in a row at which the policy may aim outside of where the subgoal lies.
     """
 
     tracking_warn_m: float = 0.015
     tracking_alarm_m: float = 0.028
     stuck_s: float = 3.0
     clamped_warn: float = 0.25
+    yields: int = 3
+    astray: int = 1
+
+
+UNSEEING = Thresholds(yields=0)
+"""For a policy without cameras: what it hit once it will hit again."""
 
 
 class ChunkMonitor:
@@ -70,6 +81,27 @@ class ChunkMonitor:
         self._budget_s = budget_s
         self._thresholds = thresholds or Thresholds()
         self._still_s = 0.0
+        self._yields = self._astray = 0
+
+    def check_aim(
+        self, observation: Observation, output: PolicyOutput, about: Whereabouts | None
+    ) -> Finding | None:
+        """Does the policy go where the subgoal lies? None when it does not say, or the hand is there already.
+
+        Score: distance of the policy's own target from there, m.
+        """
+        aim_m = output.features.get("target_m")
+        if about is None or aim_m is None:
+            return None
+        hand_m = observation.proprioception.ee_position_m[:2]
+        if float(np.linalg.norm(hand_m - about.centre_m)) < about.radius_m + HIDES_M:
+            return None
+        off_m = float(np.linalg.norm(aim_m[:2] - about.centre_m))
+        self._astray = 0 if off_m <= about.radius_m else self._astray + 1
+        level = (Level.OK, Level.WARN)[min(1, self._astray)]
+        if self._astray > self._thresholds.astray:
+            level = Level.ALARM
+        return Finding("aim_m", level, off_m, about.radius_m)
 
     def check(self, chunk: ActionChunk, report: ExecutionReport) -> tuple[Finding, ...]:
         """All scores of the chunk that was just executed, every one of them, alarming or not."""
@@ -83,15 +115,18 @@ class ChunkMonitor:
             _score("still_s", self._still_s, float("inf"), bounds.stuck_s),
             _score("tracking_m", report.tracking_error_m, bounds.tracking_warn_m, bounds.tracking_alarm_m),
             _score("clamped_share", report.clamps / steps, bounds.clamped_warn, float("inf")),
-            _guard(report),
+            self._guard(report),
         )
 
-
-def _guard(report: ExecutionReport) -> Finding:
-    """The guard's own word on the chunk, as a finding."""
-    level = {Decision.PASS: Level.OK, Decision.CLAMP: Level.OK}.get(report.verdict.decision, Level.ALARM)
-    name = f"guard_{report.verdict.limit}" if report.verdict.limit else "guard"
-    return Finding(name, level, report.verdict.value, report.verdict.bound)
+    def _guard(self, report: ExecutionReport) -> Finding:
+        """The guard's own word on the chunk, as a finding."""
+        verdict = report.verdict
+        level = Level.OK if verdict.decision in (Decision.PASS, Decision.CLAMP) else Level.ALARM
+        if verdict.decision is Decision.HOLD and verdict.limit == "contact_force":
+            self._yields += 1
+            level = Level.ALARM if self._yields > self._thresholds.yields else Level.WARN
+        name = f"guard_{verdict.limit}" if verdict.limit else "guard"
+        return Finding(name, level, verdict.value, verdict.bound)
 
 
 def _score(name: str, score: float, warn: float, alarm: float) -> Finding:

@@ -55,16 +55,31 @@ Target = GraspTarget | ReleaseTarget | RetreatTarget
 
 
 @dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the subgoal lies, as perceived: a policy that aims elsewhere has misunderstood.
+
+    Attributes:
+        centre_m: float64 [2], world.
+        radius_m: How far from there it may aim.
+    """
+
+    centre_m: NDArray[np.float64]
+    radius_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class Instruction:
     """A subgoal for System 1.
 
     Attributes:
         text: The subgoal in plain words, all that a generalist needs.
         target: The same subgoal as a perceived pose, for specialists; None when nothing was perceived.
+        about: Where it lies, for the monitor; no policy reads it. None when that is not known.
     """
 
     text: str
     target: Target | None = None
+    about: Whereabouts | None = None
 
 
 @dataclass(frozen=True, slots=True)

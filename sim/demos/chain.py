@@ -37,6 +37,8 @@ CATEGORY_WEIGHTS = {
     Category.CUP: 0.17,
     Category.BOTTLE: 0.17,
 }
+# Share of the things that lie in their fixtures already, at most.
+MOST_STORED = 0.6
 TASKS = 4
 # Draws for each of them, when one skill alone is wanted and may not come up.
 TRIES = 4
@@ -86,9 +88,11 @@ def draw_scene(rng: np.random.Generator, seed: int, arm: str, only: Kind | None 
     elif only in (Kind.OPEN_DRAWER, Kind.CLOSE_DRAWER, Kind.PRESS):
         furnished, count = True, min(count, 4)
     objects = []
+    # While a table is cleared, the fixtures fill up: what is put there must find room among other things.
+    full = float(rng.uniform(0.0, MOST_STORED))
     for k in range(count):
         category = names[int(rng.choice(len(names), p=weights))]
-        stored = HOME_OF[category] if k and rng.random() < 0.2 else None
+        stored = HOME_OF[category] if k and rng.random() < full else None
         objects.append(ObjectSpec(category=category, place=stored))
     jitter = rng.uniform(-0.012, 0.012, 4)
     out = float(rng.uniform(0.6, 1.0)) * DRAWER_TRAVEL_M if rng.random() < 0.5 else 0.0

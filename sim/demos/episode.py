@@ -10,7 +10,7 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from sim.arm import FINGER_STROKE_M
-from sim.demos.judge import Situation, hopeless, look, succeeded
+from sim.demos.judge import BEYOND_M, Situation, hopeless, look, succeeded
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import MOVE_M, RATE_HZ, TURN_RAD, Aim, Teacher
 from sim.scene import PlacedScene
@@ -153,7 +153,7 @@ def play(
 
 def _done(task: Task, now: Situation, start: Situation, observation: Observation) -> bool:
     x, y, z = (float(v) for v in observation.proprioception.ee_position_m)
-    return succeeded(task, now, start, (x, y, z))
+    return succeeded(task, now, start, (x, y, z), beyond_m=BEYOND_M)
 
 
 def _noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:

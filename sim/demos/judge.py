@@ -19,8 +19,10 @@ from vla_low_level.geometry import (
 )
 from vla_low_level.nouns import Category, Side, Switch
 
-LIFTED_M = 0.08
-CLEAR_M = 0.16
+LIFTED_M = 0.05
+CLEAR_M = 0.13
+# A teacher goes on so much further, m: who stops about where they were shown to has done it.
+BEYOND_M = 0.03
 ON_M = 0.012
 # What a thing is let down on, and where its top is above its base, m.
 SUPPORTS = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
@@ -74,7 +76,14 @@ def _held(world: World) -> str | None:
     return None
 
 
-def succeeded(task: Task, now: Situation, start: Situation, tool_m: tuple[float, float, float]) -> bool:
+def succeeded(
+    task: Task,
+    now: Situation,
+    start: Situation,
+    tool_m: tuple[float, float, float],
+    *,
+    beyond_m: float = 0.0,
+) -> bool:
     """Whether it is done: the effect holds and, but for a pick, the hand has let go and left.
 
     Args:
@@ -82,12 +91,14 @@ def succeeded(task: Task, now: Situation, start: Situation, tool_m: tuple[float,
         now: The truth now.
         start: The truth before the first motion.
         tool_m: Where the tool centre point is.
+        beyond_m: How much higher than it must be the object or the hand shall be.
     """
-    away = now.held is None and tool_m[2] > CLEAR_M
+    away = now.held is None and tool_m[2] > CLEAR_M + beyond_m
     match task.kind:
         case Kind.PICK:
             item, before = now.get(task.object), start.get(task.object)
-            return now.held == task.object and item.centre_m[2] - before.centre_m[2] > LIFTED_M
+            lifted_m = item.centre_m[2] - before.centre_m[2]
+            return now.held == task.object and lifted_m > LIFTED_M + beyond_m
         case Kind.PLACE_IN:
             return away and now.get(task.object).place is task.place
         case Kind.PLACE_ON:

@@ -36,6 +36,7 @@ class Trial:
         category: Of the object it is about; None when it is about none.
         reached: Row at which the simulator first agreed that it was done; None when it never did.
         said: Row at which the policy said that it was; None when it never did.
+        kept: Whether it was still so when the trial ended.
         start: The truth before the first row.
         end: The truth after the last.
     """
@@ -46,13 +47,14 @@ class Trial:
     category: Category | None
     reached: int | None
     said: int | None
+    kept: bool
     start: Situation
     end: Situation
 
     @property
     def succeeded(self) -> bool:
-        """Done in truth, and not abandoned before."""
-        return self.reached is not None
+        """Done in truth, not abandoned before, and not undone again."""
+        return self.kept
 
 
 def feasible(stage: Stage, task: Task) -> None:
@@ -78,7 +80,7 @@ def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
     policy.reset()
     stage.body.reset()
     start = now = look(stage.world)
-    reached = said = None
+    reached, said, so = None, None, False
     rows = chunks = 0
     while said is None and rows < MAX_ROWS[task.kind] and not hopeless(task, now):
         output = answer(policy, stage.body.observe(policy.cameras), text)
@@ -93,12 +95,13 @@ def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
         rows, chunks = rows + len(actions), chunks + 1
         now = look(stage.world)
         x, y, z = (float(v) for v in stage.body.observe().proprioception.ee_position_m)
-        if reached is None and succeeded(task, now, start, (x, y, z)):
+        so = succeeded(task, now, start, (x, y, z))
+        if reached is None and so:
             reached = rows
         if reached is not None and rows - reached >= GRACE_ROWS:
             break
     category = start.get(task.object).category if task.object else None
-    return Trial(task, text, stage.placed.arm, category, reached, said, start, now)
+    return Trial(task, text, stage.placed.arm, category, reached, said, so, start, now)
 
 
 def trials(
@@ -170,7 +173,7 @@ def named_instead(
             feasible(stage, task)
             trial = attempt(stage, task, said[int(rng.integers(len(said)))], policy_for(stage.placed.arm))
             hand = stage.body.observe().proprioception.ee_position_m
-            yield replace(trial, reached=0 if _goes_to(trial.end, hand) == task.object else None)
+            yield replace(trial, kept=_goes_to(trial.end, hand) == task.object)
         except LookupError:
             return
         finally:

@@ -251,6 +251,34 @@ def test_an_arm_in_contact_may_move_away():
     assert body.execute(rows(0, 0, 0.005), header(plant)).rows_executed == 8
 
 
+class Walled(IdealPlant):
+    """A stiff table below a height, which pushes back the harder the deeper the tool is in it."""
+
+    floor_m = 0.30
+
+    def step(self) -> None:
+        super().step()
+        height_m = KINEMATICS.forward(self.read().joint_position_rad)[0][2]
+        self.contact_force_n = max(0.0, self.floor_m - height_m) * 40_000.0
+
+
+def test_an_arm_that_was_pushed_yields_the_way_it_came():
+    plant = Walled(HOME_RAD)
+    body = Body(plant, KINEMATICS, PANDA, HOME_RAD)
+    plant.floor_m = float(body.observe().proprioception.ee_position_m[2]) - 0.02
+    report = body.execute(rows(0.0, 0.0, -0.010), header(plant))
+    assert (report.verdict.decision, report.verdict.limit) == (Decision.HOLD, "contact_force")
+    assert not report.latched
+    after = body.observe().proprioception
+    assert after.contact_force_n == 0.0
+    assert 0.0 < after.ee_position_m[2] - plant.floor_m < 0.006
+    # And it can be told to go on, again and again.
+    for k in range(1, 4):
+        again = body.execute(rows(0.0, 0.0, -0.010), header(plant, k))
+        assert not again.latched
+        assert body.observe().proprioception.contact_force_n == 0.0
+
+
 class Broken(IdealPlant):
     """Encoders that say nonsense from a given time on, or an arm that does not follow."""
 
