@@ -36,7 +36,12 @@ def default_workers() -> int:
 
 
 def record_demos(
-    orders: list[Order], workers: int, console: Console, *, about: dict[str, Any], weights: Path | None = None
+    orders: list[Order],
+    workers: int,
+    console: Console,
+    *,
+    about: dict[str, Any],
+    recorder: Callable[[Order], Recorded] | None = None,
 ) -> dict[str, Any]:
     """Record what is missing, with a progress bar, and assemble the dataset; returns its `meta/info.json`.
 
@@ -45,20 +50,17 @@ def record_demos(
         workers: Processes.
         console: For the bar.
         about: How it came about, for the dataset's metadata.
-        weights: A policy that drives first in every episode, to be corrected; None for the teacher alone.
+        recorder: Records one scene; by default the teacher alone, episode after episode.
     """
-    from functools import partial
-
     from sim.demos.record import record, record_scene
     from vla_low_level.dataset.assemble import assemble, part_path
 
     folder = orders[0].folder
-    recorder: Callable[[Order], Recorded] = record_scene if weights is None else partial(_corrected, weights)
     there = sum(part_path(folder, order.seed).exists() for order in orders)
     with _progress(console) as progress:
         bar = progress.add_task(f"recording {folder}", total=len(orders), completed=there, frames="")
         frames = 0
-        for done in record(orders, workers, recorder):
+        for done in record(orders, workers, recorder or record_scene):
             frames += done.frames
             progress.update(bar, advance=1, frames=f"{frames} frames")
     with console.status("assembling"):
@@ -76,8 +78,8 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def _corrected(weights: Path, order: Order) -> Recorded:
-    """Record a scene in which a policy drives first (DAgger, Ross et al. 2011). Runs in a worker."""
+def corrected(weights: Path, order: Order) -> Recorded:
+    """Record a scene in which a policy drives first in every episode (DAgger, Ross et al. 2011)."""
     from sim.demos.record import record_scene
 
     def pilot(arm: str, text: str, rng: np.random.Generator) -> Driver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ Workers = Annotated[
 
 
 @data_app.command("record")
-def record(
+def record(  # noqa: PLR0913 (a command line)
     folder: Folder,
     scenes: Annotated[int, typer.Option(min=1, max=500_000, help="About five episodes each.")] = 1000,
     first: Annotated[
@@ -35,6 +36,14 @@ def record(
         str | None,
         typer.Option(metavar="SKILL", help="Only this skill, e.g. push or place_on; default all seven."),
     ] = None,
+    glances: Annotated[
+        bool,
+        typer.Option("--glances", help="One frame for all that could be asked of a scene, not episodes."),
+    ] = False,
+    pilot: Annotated[
+        Path | None,
+        typer.Option(metavar="WEIGHTS", help="A policy that drives first and is corrected, a DAgger round."),
+    ] = None,
     workers: Workers = 0,
 ) -> None:
     """Record the scripted teacher as a LeRobotDataset v3.0: seven skills, three arms, many ways to say them.
@@ -45,26 +54,33 @@ def record(
     Examples:
       tandem data record data/demos --scenes 1000
       tandem data record data/more --first 1000 --scenes 200 --arm xarm6
+      tandem data record data/glances --first 700000 --scenes 3000 --glances
+      tandem data record data/corrections --first 560000 --scenes 300 --pilot build/vla
     """  # noqa: D301 (the backspace keeps the lines apart)
     with told_errors():
-        from api.demos import default_workers, record_demos
+        from api.demos import corrected, default_workers, record_demos
         from sim.arms import ARMS
-        from sim.demos.record import orders_for
+        from sim.demos.record import orders_for, record_glances, record_scene
         from sim.demos.tasks import Kind
 
         if arm is not None and arm not in ARMS:
             raise typer.BadParameter(f"{arm!r} is not one of {', '.join(ARMS)}", param_hint="--arm")
         if skill is not None and skill not in set(Kind):
             raise typer.BadParameter(f"{skill!r} is not one of {', '.join(Kind)}", param_hint="--skill")
+        if glances and pilot is not None:
+            raise typer.BadParameter("nobody drives in a glance", param_hint="--pilot")
+        recorder = record_glances if glances else partial(corrected, pilot) if pilot else record_scene
         about = {
             "teacher": "sim.demos.teacher",
             "first_seed": first,
             "scenes": scenes,
             "arm": arm,
             "skill": skill,
+            "glances": glances,
+            "pilot": str(pilot) if pilot else None,
         }
         orders = orders_for(folder, first, scenes, arm, Kind(skill) if skill else None)
-        info = record_demos(orders, workers or default_workers(), Console(), about=about)
+        info = record_demos(orders, workers or default_workers(), Console(), about=about, recorder=recorder)
         Console().print(f"{info['total_episodes']} episodes, {info['total_frames']} frames in {folder}")
 
 

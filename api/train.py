@@ -7,13 +7,14 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from api.demos import record_demos
+from api.demos import corrected, record_demos
 
 if TYPE_CHECKING:
     from vla_low_level.dataset.read import Demonstrations
@@ -161,7 +162,7 @@ def _correct(options: TrainOptions, weights: Path, folder: Path, number: int, co
     first = CORRECTIONS + number * SEEDS_A_ROUND
     about = {"teacher": "sim.demos.teacher", "pilot": str(weights), "first_seed": first}
     orders = orders_for(folder, first, options.round_scenes)
-    record_demos(orders, options.workers, console, about=about, weights=weights)
+    record_demos(orders, options.workers, console, about=about, recorder=partial(corrected, weights))
 
 
 def _validator(scenes: int) -> Callable[[VLANetwork], float]:

@@ -188,14 +188,23 @@ def _tasks(
 
 def draw_tasks(stage: Stage, rng: np.random.Generator) -> list[Task]:
     """The next thing to show; a pick is followed by what becomes of the object."""
+    options = task_options(stage, rng)
+    if not options:
+        return []
+    weights = np.array([weight for weight, _ in options])
+    return options[int(rng.choice(len(options), p=weights / weights.sum()))][1]
+
+
+def task_options(stage: Stage, rng: np.random.Generator) -> list[tuple[float, list[Task]]]:
+    """All that could be shown next with an empty hand, and how often each shall be."""
     now = look(stage.world)
     options: list[tuple[float, list[Task]]] = []
     table = [o for o in now.scene.objects if reachable(o, stage)]
     options += [(0.5 * CATEGORY_WEIGHTS[o.category], [Task(Kind.PICK, o.id), _put_in(o, rng)]) for o in table]
     for item in table:
-        bases = [b for b in table if b.id != item.id and (item.category, b.category) in STACKABLE]
         options += [
-            (0.12, [Task(Kind.PICK, item.id), Task(Kind.PLACE_ON, item.id, base=b.id)]) for b in bases
+            (0.12, [Task(Kind.PICK, item.id), Task(Kind.PLACE_ON, item.id, base=base.id)])
+            for base in bases_for(item, stage, now)
         ]
         options += [
             (0.16, [Task(Kind.PUSH, item.id, side=side)]) for side in Side if _can_push(item, side, now)
@@ -205,10 +214,7 @@ def draw_tasks(stage: Stage, rng: np.random.Generator) -> list[Task]:
         options.append((0.22, [Task(kind)]))
     if now.lit is not None:
         options.append((0.18, [Task(Kind.PRESS, switch=Switch.OFF if now.lit else Switch.ON)]))
-    if not options:
-        return []
-    weights = np.array([weight for weight, _ in options])
-    return options[int(rng.choice(len(options), p=weights / weights.sum()))][1]
+    return options
 
 
 def reachable(item: TrueObject, stage: Stage) -> bool:
@@ -220,9 +226,20 @@ def reachable(item: TrueObject, stage: Stage) -> bool:
 def _put_in(item: TrueObject, rng: np.random.Generator) -> Task:
     place = HOME_OF[item.category]
     if rng.random() < 0.45:
-        able = [p for p, kinds in FITS.items() if item.category in kinds]
+        able = fitting(item)
         place = able[int(rng.integers(len(able)))]
     return Task(Kind.PLACE_IN, item.id, place=place)
+
+
+def fitting(item: TrueObject) -> list[Place]:
+    """The fixtures that it can be put into."""
+    return [place for place, kinds in FITS.items() if item.category in kinds]
+
+
+def bases_for(item: TrueObject, stage: Stage, now: Situation) -> list[TrueObject]:
+    """What it can be put on."""
+    others = [o for o in now.scene.objects if o.id != item.id and reachable(o, stage)]
+    return [o for o in others if (item.category, o.category) in STACKABLE]
 
 
 def _can_push(item: TrueObject, side: Side, now: Situation) -> bool:

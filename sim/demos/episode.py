@@ -142,7 +142,7 @@ def play(
                 else int(rng.random() < BURST_CHANCE) * int(rng.integers(1, BURST_ROWS + 1))
             )
             executed = _noisy(row, task, rng) if burst else row
-        _note(frames, observation, row, aim, done=done, followed=executed is row)
+        note(frames, observation, row, aim, done=done, followed=executed is row)
         if rest >= REST_ROWS:
             return frames
         if hopeless(task, now):
@@ -167,7 +167,8 @@ def _noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:
     return rough
 
 
-def _note(frames: Frames, seen: Observation, row: F32, aim: Aim, *, done: bool, followed: bool) -> None:
+def note(frames: Frames, seen: Observation, row: F32, aim: Aim, *, done: bool, followed: bool) -> None:
+    """Add a frame: what was seen, and the teacher's row and aim there."""
     frames.table.append(seen.images["table"])
     frames.wrist.append(seen.images["wrist"])
     frames.state.append(state_vector(seen.proprioception))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim.demos.chain import Demonstration, draw_chain
 from sim.demos.episode import Pilot
+from sim.demos.glance import draw_glances
 from sim.demos.tasks import Kind
 from vla_low_level.dataset.assemble import part_path, write_part
 from vla_low_level.dataset.schema import (
@@ -69,9 +70,18 @@ class Recorded:
 
 def record_scene(order: Order, pilot: Pilot | None = None) -> Recorded:
     """Record one scene into its part; with a pilot, what the teacher would do where that leads."""
+    return _record(order, draw_chain(order.seed, arm=order.arm, only=order.only, pilot=pilot))
+
+
+def record_glances(order: Order) -> Recorded:
+    """Record all that could be asked in one scene, one frame each, into its part."""
+    return _record(order, draw_glances(order.seed, arm=order.arm, only=order.only))
+
+
+def _record(order: Order, demonstrations: Iterable[Demonstration]) -> Recorded:
     rows: list[dict[str, Any]] = []
     texts: list[tuple[str, ...]] = []
-    for shown in draw_chain(order.seed, arm=order.arm, only=order.only, pilot=pilot):
+    for shown in demonstrations:
         rows += list(_rows(shown, len(texts)))
         texts.append(shown.texts)
     write_part(part_path(order.folder, order.seed), rows, texts)

@@ -114,6 +114,8 @@ def trials(
 ) -> Iterator[Trial]:
     """Tasks in one scene, one after the other, until something stands in the way of another.
 
+    None is tried twice: a second try at what has failed in this scene would tell little new.
+
     Args:
         seed: Of scene, tasks and words.
         policy_for: The policy of an arm, by the arm's name.
@@ -125,12 +127,13 @@ def trials(
     if stage is None:
         return
     try:
-        policy = policy_for(stage.placed.arm)
+        policy, tried = policy_for(stage.placed.arm), set[Task]()
         for _ in range(TASKS if only is None else TRIES * TASKS):
             tasks = draw_tasks(stage, rng)
-            if only is not None and only not in {task.kind for task in tasks}:
+            if tried.intersection(tasks) or (only is not None and only not in {t.kind for t in tasks}):
                 continue
             for task in tasks:
+                tried.add(task)
                 try:
                     said = wordings(task, look(stage.world).scene.objects, split)
                     if task.object is None or look(stage.world).held is None:

@@ -67,6 +67,17 @@ def test_a_round_of_corrections_is_recorded_with_the_policy_driving(folder, tmp_
     load_pretrained(out / "round-1")
 
 
+def test_glances_are_a_dataset_to_train_on_too(folder, tmp_path) -> None:
+    glances = tmp_path / "glances"
+    few = ["--first", "21", "--scenes", "2", "--workers", "1", "--glances"]
+    done = tandem("data", "record", str(glances), *few)
+    assert done.exit_code == 0, done.output
+    info = json.loads((glances / "meta/info.json").read_text())
+    assert info["total_frames"] == info["total_episodes"] > 10
+    done = tandem("train", str(folder), f"{glances}=2", "--out", str(tmp_path / "vla"), *SMALL)
+    assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -76,6 +87,7 @@ def test_a_round_of_corrections_is_recorded_with_the_policy_driving(folder, tmp_
         (["data", "show", "nowhere"], "DATASET_MISSING"),
         (["data", "record", "x", "--arm", "ur5"], "not one of panda"),
         (["data", "record", "x", "--skill", "juggle"], "not one of pick"),
+        (["data", "record", "x", "--glances", "--pilot", "y"], "nobody drives in a glance"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(words, says, tmp_path, monkeypatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from sim.demos.chain import draw_stage, draw_tasks, scatter
 from sim.demos.episode import play
+from sim.demos.glance import draw_glances
 from sim.demos.judge import look
 from sim.demos.phrases import every_sentence, phrasebook, wordings
 from sim.demos.tasks import Kind, Task
@@ -55,6 +56,25 @@ def test_a_driver_leads_away_and_the_teacher_corrects() -> None:
     assert all(frames.followed[6:])
     assert look(stage.world).held == task.object
     stage.close()
+
+
+def test_a_glance_asks_for_everything_that_could_be_done_there() -> None:
+    glances = [shown for seed in range(1_600_010, 1_600_016) for shown in draw_glances(seed, arm="panda")]
+    assert {shown.task.kind for shown in glances} >= {Kind.PICK, Kind.PLACE_IN, Kind.PUSH, Kind.PRESS}
+    for shown in glances:
+        assert (len(shown.frames.table), shown.frames.followed, len(shown.texts)) == (1, [False], 1)
+    pictures: dict[bytes, set[str]] = {}
+    for shown in glances:
+        pictures.setdefault(shown.frames.table[0].rgb.tobytes(), set()).add(shown.texts[0])
+    assert max(len(texts) for texts in pictures.values()) >= 4
+
+
+def test_a_glance_is_the_same_from_the_same_seed() -> None:
+    one, other = (list(draw_glances(1_600_012, arm="panda")) for _ in range(2))
+    assert [shown.texts for shown in one] == [shown.texts for shown in other]
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a.frames.table[0].rgb, b.frames.table[0].rgb)
+        np.testing.assert_array_equal(a.frames.action[0], b.frames.action[0])
 
 
 def test_held_out_sentences_are_never_trained() -> None:
