@@ -48,6 +48,23 @@ def test_an_interrupted_training_ends_with_the_same_weights(batches, tmp_path) -
     assert whole.read_bytes() == parts.read_bytes()
 
 
+def test_between_validations_little_is_lost(batches, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("vla_low_level.vla.train.SAVE_EVERY_S", 0.0)
+    new, learn = trainer(batches, tmp_path), Trainer.learn
+
+    def interrupted(self, batch):
+        if self.step == 5:
+            raise KeyboardInterrupt
+        return learn(self, batch)
+
+    monkeypatch.setattr(Trainer, "learn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(new, batches)
+    again = trainer(batches, tmp_path)
+    assert again.resume()
+    assert again.step == 5
+
+
 def test_another_recipe_does_not_take_up_a_checkpoint(batches, tmp_path) -> None:
     run(trainer(batches, tmp_path), batches, until=3)
     with pytest.raises(TandemError, match="another recipe"):

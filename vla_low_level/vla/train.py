@@ -30,6 +30,8 @@ from vla_low_level.vla.text import spread_out
 LEAST_STATE_STD = 0.02
 LEAST_ACTION_STD = (0.004,) * 3 + (0.02,) * 3 + (0.2,)
 LOG_EVERY = 50
+# Who is interrupted loses no more than this.
+SAVE_EVERY_S = 60.0
 
 
 class Recipe(BaseModel):
@@ -44,7 +46,7 @@ class Recipe(BaseModel):
         clip: Largest norm of a gradient.
         average: Decay of the weights' moving average, which is what is shipped.
         seed: Of initial weights, batches and noise.
-        validate_every: Steps between validations; each writes a checkpoint first.
+        validate_every: Steps between validations; each writes a checkpoint first, as does every minute.
         weights: Of the losses.
     """
 
@@ -207,10 +209,14 @@ def train(
 
     share = np.array([len(batches.shown) * weight for batches, weight in mixture])
     recipe, first, began = trainer.recipe, trainer.step, time.monotonic()
+    saved = began
     trainer.out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(trainer.out / "tensorboard") as board, (trainer.out / "log.jsonl").open("a") as log:
         while trainer.step < recipe.steps:
             parts = trainer.learn(_draw(mixture, share / share.sum(), recipe, trainer.step))
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                trainer.save()
+                saved = time.monotonic()
             now, due = trainer.step, trainer.step % recipe.validate_every == 0 or trainer.step == recipe.steps
             if now % LOG_EVERY and not due:
                 continue
