@@ -191,6 +191,7 @@ class SkillRunner:
             names.CHUNK_RATE_HZ: chunk.rate_hz,
             names.CHUNK_EXPIRES_S: chunk.expires_s,
             names.POLICY_ID: chunk.policy_id,
+            names.ROUTE: route.kind.value,
             names.POLICY_PROGRESS: output.progress,
         }
 
