@@ -1,11 +1,10 @@
-"""`tandem trace` and `tandem replay --level physics`: what is printed."""
+"""`tandem trace`: what is printed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -39,20 +38,3 @@ def verify_report(folder: Path, console: Console) -> bool:
     lost = f"{len(report.lost)} of them lost, " if report.lost else ""
     console.print(f"{state}: {report.spans} spans, {lost}{report.blobs} blobs", markup=False)
     return report.ok
-
-
-def physics_report(folder: Path, console: Console) -> bool:
-    """Re-simulate a run, with progress, and say whether every state came out the same."""
-    # Not needed by the other commands, and it brings the simulator along.
-    from replay.physics import replay_physics
-
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("re-simulating", total=None)
-        report = replay_physics(folder, lambda done, of: progress.update(task, completed=done, total=of))
-    if report.equal:
-        console.print(
-            f"equal: {report.chunks} chunks, {report.sim_s:.1f} s simulated, every state hash the same"
-        )
-    else:
-        console.print(Text(f"different: {printable(str(report.difference))}"))
-    return report.equal
