@@ -267,6 +267,14 @@ EVALUATION_LABEL: Final = _attribute("gen_ai.evaluation.score.label", "str", "`t
 EVALUATION_VALUE: Final = _attribute("gen_ai.evaluation.score.value", "float", "1, 0, or a probability.")
 EVALUATION_EXPLANATION: Final = _attribute("gen_ai.evaluation.explanation", "str", "What was seen instead.")
 
+# Added on export, for viewers that show what went in and what came out
+INPUT_VALUE: Final = _attribute("input.value", "str", "OpenInference: what went in, from a blob.")
+INPUT_TYPE: Final = _attribute("input.mime_type", "str", "OpenInference: media type of `input.value`.")
+OUTPUT_VALUE: Final = _attribute("output.value", "str", "OpenInference: what came out, from a blob.")
+OUTPUT_TYPE: Final = _attribute("output.mime_type", "str", "OpenInference: media type of `output.value`.")
+MODEL_NAME: Final = _attribute("llm.model_name", "str", "OpenInference: model that was asked.")
+LOST: Final = _attribute("tandem.lost", "bool", "The span never ended: its process died, or the disk did.")
+
 # Asking
 ASK_QUESTION: Final = _attribute("tandem.ask.question", "str", "What the person is asked.")
 ASK_OPTIONS: Final = _attribute("tandem.ask.options", "str[]", "Answers that are offered.")
@@ -283,6 +291,7 @@ SHADOW: Final = _log("tandem.shadow", "The monitor changed what was done; this i
 BODY_HOLD: Final = _log("tandem.body.hold", "The body was told to hold between chunks.")
 BODY_STOP: Final = _log("tandem.body.stop", "A stop was requested; latches.")
 BODY_RESET: Final = _log("tandem.body.reset", "A latched stop was cleared.")
+EVALUATION_RESULT: Final = _log("gen_ai.evaluation.result", "What a success test found; added on export.")
 EXPORT: Final = _log("tandem.export", "What became of the OTLP export, at close.")
 REASON: Final = _attribute("tandem.reason", "str", "Why a stop, a reset or a note was made.")
 
