@@ -17,6 +17,7 @@ from rich.text import Text
 from api.errors import FAILED, INTERRUPTED, told_errors
 from api.policy_cli import data_app, train
 from api.text import printable
+from api.trace_cli import RunFolder, trace_app
 
 if TYPE_CHECKING:
     from agent.outcome import CommandResult
@@ -29,7 +30,6 @@ app = typer.Typer(
     help="One thinks, one acts: tell a robot what to do, watch it, and see why it did what it did.",
     epilog='Try: tandem run "clear the table"',
 )
-trace_app = typer.Typer(no_args_is_help=True, help="Look at recorded runs: ls, show, verify.")
 app.add_typer(trace_app, name="trace")
 app.add_typer(data_app, name="data")
 app.command()(train)
@@ -58,7 +58,6 @@ ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
 ]
-Run = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]
 
 
 @app.command()
@@ -129,40 +128,9 @@ def plan(
         raise typer.Exit(FAILED)
 
 
-@trace_app.command("ls")
-def trace_ls(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")] = Path("runs"),
-) -> None:
-    """List recorded runs, newest first."""
-    from api.trace import list_table
-
-    with told_errors():
-        Console().print(list_table(folder))
-
-
-@trace_app.command("show")
-def trace_show(folder: Run) -> None:
-    """Show a run as a tree: what happened, when, and because of what."""
-    from replay.view import view
-
-    with told_errors():
-        view(folder, Console())
-
-
-@trace_app.command("verify")
-def trace_verify(folder: Run) -> None:
-    """Check a run: every record whole, every span ended or known as lost, every blob there and unchanged."""
-    from api.trace import verify_report
-
-    with told_errors():
-        ok = verify_report(folder, Console())
-    if not ok:
-        raise typer.Exit(FAILED)
-
-
 @app.command()
 def replay(  # noqa: PLR0913
-    folder: Run,
+    folder: RunFolder,
     level: Annotated[
         str,
         typer.Option(

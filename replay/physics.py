@@ -103,7 +103,7 @@ def _repeat(robot: SimRobot, motions: tuple[Motion, ...], progress: Callable[[in
     done, time_s = 0, 0.0
     for motion in motions:
         if not isinstance(motion, ChunkMotion):
-            _repeat_other(robot, motion.name, motion.reason)
+            repeat_other(robot, motion.name, motion.reason)
             continue
         if not motion.state_hash:
             break
@@ -116,7 +116,8 @@ def _repeat(robot: SimRobot, motions: tuple[Motion, ...], progress: Callable[[in
     return PhysicsReport(done, recorded, None, time_s)
 
 
-def _repeat_other(robot: SimRobot, name: str, reason: str) -> None:
+def repeat_other(robot: SimRobot, name: str, reason: str) -> None:
+    """Hold, stop or reset, as the log's name says."""
     if name == names.BODY_HOLD:
         robot.hold()
     elif name == names.BODY_STOP:
