@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import track
 
+from agent.executive import Company
+from api.assemble import RunOptions, open_session
+from api.interrupt import Interrupt
 from traces.index import list_runs
 from traces.storage import TRACE_FILE
 
 FIRST_SEED = 7_000_000
-START_S = 90.0
-RUN_S = 300.0
+START_S = 180.0
+RUN_S = 600.0
 
-_COMMANDS = (
-    ("clear the table", "cubes", ()),
-    ("sort the cubes by colour", "cubes", ()),
-    ("put all cups in the sink", "table", ()),
-    ("open the drawer", "kitchen", ("--planner", "subgoal")),
-    ("turn the lamp on", "kitchen", ("--planner", "subgoal", "--arm", "xarm6")),
-    ("put the red cup in the sink", "two_red_cups", ()),
-    ("put a cube in the tray", "one_of_each", ("--policy", "generalist")),
-    ("clear the table", "one_of_each", ("--arm", "kuka_iiwa")),
+_COMMANDS: tuple[dict[str, str], ...] = (
+    {"instruction": "clear the table", "scene": "cubes"},
+    {"instruction": "open the drawer", "scene": "kitchen", "planner": "subgoal"},
+    {"instruction": "put a cube in the tray", "scene": "one_of_each", "policy": "generalist"},
+    {"instruction": "turn the lamp on", "scene": "kitchen", "planner": "subgoal", "arm": "xarm6"},
+    {"instruction": "sort the cubes by colour", "scene": "cubes"},
+    {"instruction": "put all cups in the sink", "scene": "table"},
+    {"instruction": "put a cup in the sink", "scene": "one_of_each", "arm": "kuka_iiwa"},
+    {"instruction": "close the drawer", "scene": "kitchen", "planner": "subgoal"},
 )
 # What becomes of it, and how often.
 _FATES = {"left": 0.55, "stopped": 0.15, "cancelled": 0.1, "killed": 0.2}
@@ -52,48 +57,59 @@ class Order:
     """One run to make.
 
     Attributes:
-        folder: Where it goes.
-        words: The command line.
+        options: What `tandem run` would be told.
         fate: One of `_FATES`.
-        after_s: When the fate strikes, counted from the first record.
+        after_s: When the fate strikes, counted from when the command begins.
     """
 
-    folder: Path
-    words: tuple[str, ...]
+    options: RunOptions
     fate: str
     after_s: float
 
 
 def orders(folder: Path, count: int) -> list[Order]:
-    """The runs of a corpus; the same count is always the same corpus, and a larger one continues it."""
+    """The runs of a corpus; the same number is always the same run, so that a larger corpus continues."""
     made = []
     for number in range(count):
         rng = np.random.default_rng([FIRST_SEED, number])
-        text, scene, more = _COMMANDS[number % len(_COMMANDS)]
+        told = _COMMANDS[number % len(_COMMANDS)]
+        seed, record = FIRST_SEED + number, folder / f"run-{number:05d}"
+        options = RunOptions(**told, seed=seed, record=record, film=False)  # type: ignore[arg-type]
         fate = str(rng.choice(list(_FATES), p=list(_FATES.values())))
-        seed = str(FIRST_SEED + number)
-        words = (text, "--scene", scene, "--seed", seed, "--no-ask", *more)
-        made.append(Order(folder / f"run-{number:05d}", words, fate, float(rng.uniform(1.0, 16.0))))
+        made.append(Order(options, fate, float(rng.uniform(0.3, 8.0))))
     return made
 
 
 def make(order: Order) -> None:
-    """Run it, unless it is there already."""
-    if order.folder.exists():
+    """Run it, unless it is there already, and let its fate strike."""
+    if order.options.folder.exists():
         return
-    command = [sys.executable, "-m", "api.cli", "run", *order.words, "--record", str(order.folder)]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
-        began = time.monotonic()
-        while not (order.folder / TRACE_FILE).exists() and time.monotonic() - began < START_S:
-            time.sleep(0.02)
-        for again, number in enumerate(_SIGNALS[order.fate]):
-            time.sleep(0.3 if again else order.after_s)
-            process.send_signal(number)
-        try:
-            process.wait(RUN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    # Forked, so that the libraries are loaded once; models, body and record are its own.
+    process = get_context("fork").Process(target=_run, args=(order.options,))
+    process.start()
+    _await_command(order.options.folder / TRACE_FILE)
+    for again, number in enumerate(_SIGNALS[order.fate]):
+        time.sleep(0.3 if again else order.after_s)
+        if process.pid is not None and process.is_alive():
+            os.kill(process.pid, number)
+    process.join(RUN_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _await_command(log: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if log.exists() and b"invoke_workflow" in log.read_bytes():
+            return
+        time.sleep(0.05)
+
+
+def _run(options: RunOptions) -> None:
+    with Interrupt() as interrupt, open_session(options, Company()) as session:
+        interrupt.hand_over(session)
+        session.executive.run(options.instruction)
 
 
 def main() -> None:
@@ -105,6 +121,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
     todo = orders(args.folder, args.count)
     for order in track(todo, "recording", console=Console(stderr=True)):
         make(order)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from traces.errors import TandemError
-from traces.storage import storage_error
+from traces.storage import storage_error, write_file
 from traces.values import as_json
 
 MAX_BLOB_BYTES = 1 << 28
@@ -63,7 +63,7 @@ class BlobStore:
         partial = self._folder / f".{name}.{os.getpid()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(data)
+            write_file(partial, data)
             partial.replace(target)
         except OSError as cause:
             with contextlib.suppress(OSError):

@@ -77,6 +77,10 @@ def kill(count: int, seed: int) -> Figures:
     }
 
 
+def _acknowledge(k: int) -> None:
+    os.write(1, b"%d\n" % k)
+
+
 def _kill_once(folder: Path, after_s: float) -> int:
     """Start the work, kill it, and return the last chunk that it said was on record."""
     command = [sys.executable, "-m", "traces.crash", "work", str(folder)]
@@ -204,7 +208,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if args.part == "work":
-        work(args.folder, lambda k: os.write(1, b"%d\n" % k) and None)
+        work(args.folder, _acknowledge)
         return
     sys.stdout.write(json.dumps(_PARTS[args.part](args.count, args.seed), indent=1) + "\n")
 

@@ -44,10 +44,7 @@ def write_whole(target: Path, data: bytes) -> None:
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_file(partial, data, sync=True)
         partial.replace(target)
         sync_folder(target.parent)
     except OSError as cause:
@@ -61,5 +58,18 @@ def sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Write a file, and force it to the disk itself where `sync` is set. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(fd, left) :]
+        if sync:
+            os.fsync(fd)
     finally:
         os.close(fd)

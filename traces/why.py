@@ -18,7 +18,9 @@ PART_OF = "part_of"
 _MIN_ID = 4
 _SHOWN = 6
 # What a span is part of matters only where that has a reason of its own.
-_WITH_PARENT = frozenset({"chunk", "execute_tool", "tandem.evaluate", "chat", "tandem.perceive", "plan"})
+_WITH_PARENT = frozenset(
+    {"invoke_agent", "chunk", "execute_tool", "tandem.evaluate", "chat", "tandem.perceive", "plan"}
+)
 
 
 @dataclass(frozen=True, slots=True)
