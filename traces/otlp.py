@@ -27,6 +27,7 @@ from traces.run import LogRecord, RecordedSpan, Run, SpanRef, SpanStatus
 from traces.storage import write_whole
 
 BATCH: Final = 256
+TIMEOUT_S = 20
 MAX_VALUE: Final = 32_768
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 _SCOPE: Final = InstrumentationScope(names.SCOPE, str(names.SCHEMA_VERSION), names.SEMCONV_URL)
@@ -63,7 +64,7 @@ def send(run: Run, endpoint: str = "") -> int:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     url = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
-    exporter = OTLPSpanExporter(endpoint=url, timeout=20)
+    exporter = OTLPSpanExporter(endpoint=url, timeout=TIMEOUT_S)
     spans = list(otlp_spans(run))
     try:
         for first in range(0, len(spans), BATCH):
