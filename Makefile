@@ -44,7 +44,7 @@ eval: .venv/dev-ready  ## the published figures: success, perception, planner, r
 	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000000 --count 100 --keep runs/eval
 	$(BIN)/python -m scenarios.eval_perception --count 500 --seed 2000000
 	$(BIN)/python -m scenarios.eval_planner
-	$(BIN)/python -m scenarios.eval_replay runs/eval --count 50
+	$(BIN)/python -m scenarios.eval_replay physics runs/eval --count 50
 	$(BIN)/python -m scenarios.bench_body guard
 
 eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm, wordings, names, latency (an hour)

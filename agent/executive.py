@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from agent.ask import Asker
 from agent.budgets import Budgets
+from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
@@ -181,6 +182,8 @@ class Executive:
                     names.OUTCOME_MESSAGE: ending.message,
                 }
             )
+            if course.cause is not None:
+                span.link(course.cause, names.LinkKind.REASON)
             if ending.outcome is Outcome.FAILED:
                 span.fail(ending.code, ending.message)
             return ending
@@ -236,9 +239,10 @@ class Executive:
         links: Links = [(self._sight.span, names.LinkKind.OBSERVED)] if self._sight.span else []
         if course.cause is not None:
             links = [*links, (course.cause, names.LinkKind.CAUSED_BY)]
-        facts = {names.PLAN_VERSION: course.versions, names.PLAN_TRIGGER: course.trigger}
         if scene is None:
             raise TandemError("SCENE_UNSEEN", "planning needs a perceived scene")
+        facts: dict[str, object] = {names.PLAN_VERSION: course.versions, names.PLAN_TRIGGER: course.trigger}
+        facts[names.PLAN_HISTORY_REF] = self._recorder.json(history_json(course.history))
         with self._recorder.span(names.PLAN, facts, links) as span:
             if course.form is not None and course.trigger == "recheck":
                 # What was meant has not changed: only the scene has.
@@ -247,6 +251,7 @@ class Executive:
                 decision = self._planner.plan(course.instruction, scene, tuple(course.history))
             self._record_chats(decision)
             span.set(names.PLAN_DECISION, type(decision).__name__.lower())
+            span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
             if isinstance(decision, Plan):
                 course.form = decision.form
                 span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))

@@ -11,6 +11,7 @@ from traces.errors import TandemError
 from traces.recorder import Recorder, SpanRef
 from vla_low_level.monitor import Finding, FreezeCheck, Level, check_frame
 from vla_low_level.observation import Observation
+from vla_low_level.recording import observation_facts
 from vla_low_level.robot import Robot
 
 CAMERA = "overhead"
@@ -42,15 +43,19 @@ class Sight:
         with self._recorder.span(names.PERCEIVE) as span:
             observation = self._robot.observe((CAMERA,))
             image = observation.images[CAMERA]
-            span.set(names.OBSERVATION_SEQUENCE, observation.sequence)
-            span.set(names.OBSERVATION_TIME_S, observation.time_s)
-            span.set(names.OVERHEAD_REF, self._recorder.image(image.rgb))
+            facts = observation_facts(self._recorder, observation, (CAMERA,), depth=True)
+            span.update({**facts, names.PERCEPTION_HELD: held})
             for finding in (check_frame(image), self._freeze.check(observation, CAMERA)):
                 self._trust(finding)
             scene = self._perceiver(observation, self.scene, held)
-            span.set(names.PERCEIVED_REF, self._recorder.json(scene.model_dump(mode="json")))
-            span.set(names.PERCEIVED_OBJECTS, len(scene.objects))
             self.scene = _with_hidden(scene, self.scene) if arm_in_view and self.scene else scene
+            span.update(
+                {
+                    names.PERCEIVED_REF: self._recorder.json(scene.model_dump(mode="json")),
+                    names.BELIEVED_REF: self._recorder.json(self.scene.model_dump(mode="json")),
+                    names.PERCEIVED_OBJECTS: len(scene.objects),
+                }
+            )
             self.span = span.ref
         self._listener(SceneSeen(self.scene))
         return scene

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agent.affordance import EMPTY_GRIP, OPENED
 from agent.events import Listener, MonitorRaised, NodeProgress
+from agent.shadow import record_shadow
 from skills.graph import SkillNode
 from skills.router import Route
 from traces import names
@@ -20,6 +21,7 @@ from traces.recorder import Recorder, Span, SpanRef
 from vla_low_level.monitor import UNSEEING, ChunkMonitor, Finding, Level, Thresholds, worst
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, PolicyOutput
+from vla_low_level.recording import Facts, instruction_ref, monitor_scores, observation_facts
 from vla_low_level.robot import Decision, ExecutionReport, Robot
 
 FrameSink = Callable[[NDArray[np.uint8], str], None]
@@ -115,12 +117,14 @@ class SkillRunner:
             astray = monitor.check_aim(observation, output, instruction.about)
             if astray is not None and astray.level is Level.ALARM:
                 return self._alarm(astray, spans)
-            before = self._before(observation, output)
+            before = self._before(observation, output, route, instruction)
             with self._recorder.span(names.CHUNK.format(k=k), before, links) as span:
                 report = self._robot.execute(output.chunk)
                 self._after(span, report)
                 findings = monitor.check(output.chunk, report)
-                for finding in (*findings, *([astray] if astray else [])):
+                findings = (*findings, *([astray] if astray else []))
+                span.set(names.MONITOR_SCORES, monitor_scores(findings))
+                for finding in findings:
                     self._note(span, finding)
                 spans.append(span.ref)
             self.chunks_executed += 1
@@ -128,7 +132,10 @@ class SkillRunner:
             if report.latched:
                 return Attempt(Ended.LATCHED, worst(findings), tuple(spans))
             if (serious := worst(findings)).level is Level.ALARM:
-                return self._alarm(serious, spans)
+                alarmed = self._alarm(serious, spans)
+                told = (self._robot.observe(route.policy.cameras), instruction)
+                record_shadow(self._recorder, serious, output, route.policy, told)
+                return alarmed
             self._listener(NodeProgress(node, output.progress, report.time_s))
             if output.progress >= 1.0:
                 return Attempt(Ended.DONE, serious, tuple(spans), lowest_m)
@@ -180,35 +187,38 @@ class SkillRunner:
         if finding.level is Level.WARN:
             self._listener(MonitorRaised(finding.name, "warn", finding.score, finding.threshold))
 
-    def _before(self, observation: Observation, output: PolicyOutput) -> dict[str, str | int | float]:
+    def _before(
+        self, observation: Observation, output: PolicyOutput, route: Route, instruction: Instruction
+    ) -> Facts:
         """What was observed and what is asked for; it stands in the start record, before anything moves."""
-        body, chunk = observation.proprioception, output.chunk
+        chunk = output.chunk
         return {
-            names.OBSERVATION_SEQUENCE: observation.sequence,
-            names.PROPRIOCEPTION_REF: self._recorder.arrays(
-                joint_position_rad=body.joint_position_rad,
-                ee_position_m=body.ee_position_m,
-                target_position_m=body.target_position_m,
-                gripper_opening=np.float64(body.gripper_opening),
-            ),
+            **observation_facts(self._recorder, observation, route.policy.cameras),
+            names.INSTRUCTION_REF: instruction_ref(self._recorder, instruction),
+            names.POLICY_FEATURES_REF: self._recorder.arrays(**output.features) if output.features else None,
             names.CHUNK_REF: self._recorder.arrays(actions=chunk.actions),
             names.CHUNK_ID: chunk.chunk_id,
             names.CHUNK_RATE_HZ: chunk.rate_hz,
             names.CHUNK_EXPIRES_S: chunk.expires_s,
             names.POLICY_ID: chunk.policy_id,
+            names.ROUTE: route.kind.value,
             names.POLICY_PROGRESS: output.progress,
         }
 
     def _after(self, span: Span, report: ExecutionReport) -> None:
         """What became of it."""
         verdict = report.verdict
-        span.set(names.CHUNK_STEPS_EXECUTED, report.steps_executed)
-        span.set(names.CHUNK_ROWS_EXECUTED, report.rows_executed)
-        span.set(names.GUARD_DECISION, verdict.decision.value)
-        span.set(names.STATE_HASH, report.state_hash)
-        span.set(names.BODY_TIME_S, report.time_s)
-        span.set(names.BODY_LATCHED, report.latched)
-        span.set(names.TRACKING_ERROR_M, report.tracking_error_m)
+        span.update(
+            {
+                names.CHUNK_STEPS_EXECUTED: report.steps_executed,
+                names.CHUNK_ROWS_EXECUTED: report.rows_executed,
+                names.GUARD_DECISION: verdict.decision.value,
+                names.STATE_HASH: report.state_hash,
+                names.BODY_TIME_S: report.time_s,
+                names.BODY_LATCHED: report.latched,
+                names.TRACKING_ERROR_M: report.tracking_error_m,
+            }
+        )
         if verdict.decision is not Decision.PASS:
             span.log(
                 names.GUARD_EVENT,

@@ -18,16 +18,18 @@ from traces.errors import TandemError
 
 if TYPE_CHECKING:
     from agent.executive import Company, Executive
+    from agent.modules import Modules
     from agent.outcome import CommandResult
     from agent.planner.protocol import Plan, Planner, Question, Refusal
     from agent.sight import Perceiver
     from sim.robot import SimRobot
     from sim.scene import PlacedScene
     from sim.truth import SceneTruth
-    from skills.router import Router
+    from skills.router import PolicyKind
     from skills.scene import Scene
     from traces.recorder import Recorder
     from vla_low_level.policies.specialist import SpecialistPolicy
+    from vla_low_level.policy import Policy
 
 RUNS = Path("runs")
 RUN_FILE = "run.json"
@@ -140,7 +142,7 @@ def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal]
     instruction = clean_instruction(options.instruction)
     with SimRobot.start(_placed(options)) as robot:
         perceiver = _perceiver()
-        planner = _planner(options.planner)
+        planner = make_planner(options.planner)
         scene = perceiver(robot.observe(("overhead",)), None, None)
         return scene, planner.plan(instruction, scene, ())
 
@@ -161,16 +163,10 @@ def _assemble(
     placed = _placed(options)
     robot = stack.enter_context(SimRobot.start(placed, privileged=privileged))
     # The body builds its world while the libraries and the models are loaded here.
-    from agent.executive import Executive, Mind
+    from agent.executive import Executive
     from vla_low_level.recorded_robot import RecordedRobot
 
-    specialist = _specialist(options.arm)
-    mind = Mind(
-        perceiver=_perceiver(),
-        planner=_planner(options.planner),
-        router=_router(options, specialist),
-        retreat=specialist,
-    )
+    mind = load_modules(options).mind()
     recorder.update(
         {
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
@@ -198,14 +194,15 @@ def _placed(options: RunOptions) -> PlacedScene:
     return placed.model_copy(update={"arm": options.arm})
 
 
-def _planner(spec: str) -> Planner:
+def make_planner(spec: str) -> Planner:
+    """The planner of a specification: `embedded`, `subgoal`, `openai:URL#MODEL`. Raises `TandemError`."""
     if spec == "subgoal":
         from api.subgoal import SubgoalPlanner
 
         return SubgoalPlanner()
-    from agent.planner.choose import make_planner
+    from agent.planner import choose
 
-    return make_planner(spec)
+    return choose.make_planner(spec)
 
 
 def _specialist(arm: str) -> SpecialistPolicy:
@@ -218,18 +215,28 @@ def _specialist(arm: str) -> SpecialistPolicy:
     return SpecialistPolicy(retreat_xy_m=(float(x), float(y)))
 
 
-def _router(options: RunOptions, specialist: SpecialistPolicy) -> Router:
-    from skills.router import PolicyKind, Router
-    from vla_low_level.policy import Policy
+def load_modules(options: RunOptions) -> Modules:
+    """Load perception, planner and policies. Raises `TandemError` for options or weights that will not do."""
+    from agent.modules import Modules
+    from skills.router import PolicyKind
 
-    policies: dict[PolicyKind, Policy] = {PolicyKind.SPECIALIST: specialist}
+    perceiver, planner = _perceiver(), make_planner(options.planner)
+    only = None if options.policy == "auto" else PolicyKind(options.policy)
+    return Modules(perceiver, planner, load_policies(options), only)
+
+
+def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
+    """Load the policies that the options allow. Raises as `load_modules`."""
+    from skills.router import PolicyKind
+
+    policies: dict[PolicyKind, Policy] = {PolicyKind.SPECIALIST: _specialist(options.arm)}
     if options.policy != PolicyKind.SPECIALIST:
         from vla_low_level.vla.policy import VLAPolicy
 
         policies[PolicyKind.GENERALIST] = VLAPolicy.from_pretrained(
             options.weights, embodiment=options.arm, seed=options.seed
         )
-    return Router(policies, None if options.policy == "auto" else PolicyKind(options.policy))
+    return policies
 
 
 def _perceiver() -> Perceiver:

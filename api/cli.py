@@ -17,6 +17,7 @@ from rich.text import Text
 from api.errors import FAILED, INTERRUPTED, told_errors
 from api.policy_cli import data_app, train
 from api.text import printable
+from api.trace_cli import RunFolder, trace_app
 
 if TYPE_CHECKING:
     from agent.outcome import CommandResult
@@ -29,7 +30,6 @@ app = typer.Typer(
     help="One thinks, one acts: tell a robot what to do, watch it, and see why it did what it did.",
     epilog='Try: tandem run "clear the table"',
 )
-trace_app = typer.Typer(no_args_is_help=True, help="Look at recorded runs: ls, show, verify.")
 app.add_typer(trace_app, name="trace")
 app.add_typer(data_app, name="data")
 app.command()(train)
@@ -58,7 +58,6 @@ ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
 ]
-Run = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]
 
 
 @app.command()
@@ -129,61 +128,67 @@ def plan(
         raise typer.Exit(FAILED)
 
 
-@trace_app.command("ls")
-def trace_ls(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")] = Path("runs"),
-) -> None:
-    """List recorded runs, newest first."""
-    from api.trace import list_table
-
-    with told_errors():
-        Console().print(list_table(folder))
-
-
-@trace_app.command("show")
-def trace_show(folder: Run) -> None:
-    """Show a run as a tree: what happened, when, and because of what."""
-    from replay.view import view
-
-    with told_errors():
-        view(folder, Console())
-
-
-@trace_app.command("verify")
-def trace_verify(folder: Run) -> None:
-    """Check a run: every record whole, every span ended or known as lost, every blob there and unchanged."""
-    from api.trace import verify_report
-
-    with told_errors():
-        ok = verify_report(folder, Console())
-    if not ok:
-        raise typer.Exit(FAILED)
-
-
 @app.command()
-def replay(
-    folder: Run,
+def replay(  # noqa: PLR0913
+    folder: RunFolder,
     level: Annotated[
-        str, typer.Option(metavar="view|physics", help="view: read it; physics: re-simulate and compare.")
+        str,
+        typer.Option(
+            metavar="view|physics|decisions",
+            help="view: read it; physics: re-simulate and compare; decisions: decide again and compare.",
+        ),
     ] = "view",
+    chunk: Annotated[
+        int | None,
+        typer.Option("--from", min=0, metavar="CHUNK", help="Go on from this chunk in closed loop."),
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="auto|specialist|generalist", help="Who moves from there on.")
+    ] = None,
+    planner: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Who plans from there on, as in `tandem run`.")
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="weights, seed (of the policy), or a budget such as attempts."
+        ),
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Folder of the new run; default beside RUN.")] = None,
 ) -> None:
-    """Replay a recorded run.
+    """Replay a recorded run: look at it, re-simulate it, decide it again, or go on from inside it.
 
     Level physics rebuilds the world in a fresh process, applies the recorded chunks again, and compares
-    the hash of the whole physical state after every one of them.
-    """
-    if level not in ("view", "physics"):
-        raise typer.BadParameter(f"{level!r} is not view or physics", param_hint="--level")
+    the hash of the whole physical state after every one of them. Level decisions gives the recorded
+    observations to today's perception, planner and policy; answers of a language model come from the
+    record. With --from the run is repeated up to a chunk and goes on from there as a new run.
+
+    \b
+    Examples:
+      tandem replay runs/NAME --level physics
+      tandem replay runs/NAME --level decisions --set weights=build/mine
+      tandem replay runs/NAME --from 40 --policy generalist
+      tandem replay runs/NAME --from 40 --set attempts=1 --record runs/what-if
+    """  # noqa: D301 (as above)
+    if level not in ("view", "physics", "decisions"):
+        raise typer.BadParameter(f"{level!r} is not view, physics or decisions", param_hint="--level")
     with told_errors():
-        if level == "view":
+        if chunk is None and level == "view":
             from replay.view import view
 
             view(folder, Console())
             return
-        from api.trace import physics_report
+        from api.replay import decisions_report, fork_report, parse_overrides, physics_report
 
-        equal = physics_report(folder, Console())
-    if not equal:
+        told = parse_overrides(policy, planner, override or [])
+        if chunk is not None:
+            target = record or folder.with_name(f"{folder.name}-from-{chunk}")
+            good = fork_report(folder, chunk, told, target, Console())
+        elif level == "physics":
+            good = physics_report(folder, Console())
+        else:
+            good = decisions_report(folder, told, Console())
+    if not good:
         raise typer.Exit(FAILED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ def told_errors(*, as_json: bool = False, options: RunOptions | None = None) -> 
         raise typer.Exit(INTERRUPTED) from error
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
+    except BrokenPipeError as error:
+        # Whoever reads, `head` for one, has seen enough. What is buffered must not raise again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from error
     except Exception as error:
         path = (options.folder if options and options.folder.is_dir() else Path.cwd()) / "crash.txt"
         with contextlib.suppress(OSError):

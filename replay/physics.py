@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from replay.motion import ChunkMotion, Motion, recorded_motion
+from replay.recorded import recorded_scene, run_facts
 from sim.robot import SimRobot
 from sim.scene import PlacedScene
 from sim.world import World
 from traces import names
 from traces.errors import TandemError
 from traces.reader import read_run
-from traces.run import Run
 from vla_low_level.robot import ExecutionReport
 
 LOCKSTEP: Final = "lockstep"
@@ -74,7 +72,7 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
             `BODY_LOST`.
     """
     run = read_run(folder)
-    facts = _facts(run)
+    facts = run_facts(run)
     if facts.get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
         raise TandemError(
             "REPLAY_REAL_TIME",
@@ -82,30 +80,13 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
             fix="physics replay is for lockstep runs; `--level view` shows any run",
         )
     motions = recorded_motion(run)
-    scene = _scene(run, facts.get(names.SCENE_REF))
+    scene = recorded_scene(run)
     recorded = sum(isinstance(motion, ChunkMotion) for motion in motions)
     initial = facts.get(names.STATE_HASH_INITIAL)
     if isinstance(initial, str) and (now := _start_hash(scene)) != initial:
         return PhysicsReport(0, recorded, Difference(START, initial, now, 0.0), 0.0)
     with SimRobot.start(scene, clock=LOCKSTEP) as robot:
         return _repeat(robot, motions, lambda done: progress(done, recorded))
-
-
-def _facts(run: Run) -> dict[str, object]:
-    """What the run's first record and its root spans say."""
-    facts = dict(run.attributes)
-    for root in run.roots:
-        facts.update(root.attributes)
-    return facts
-
-
-def _scene(run: Run, ref: object) -> PlacedScene:
-    if not isinstance(ref, str):
-        raise TandemError("REPLAY_INCOMPLETE", f"{run.folder} does not say in which scene it took place")
-    try:
-        return PlacedScene.model_validate(run.blobs.get_json(ref))
-    except ValidationError as cause:
-        raise TandemError("REPLAY_INCOMPLETE", f"the recorded scene cannot be built: {cause}") from cause
 
 
 def _start_hash(scene: PlacedScene) -> str:
@@ -122,7 +103,7 @@ def _repeat(robot: SimRobot, motions: tuple[Motion, ...], progress: Callable[[in
     done, time_s = 0, 0.0
     for motion in motions:
         if not isinstance(motion, ChunkMotion):
-            _repeat_other(robot, motion.name, motion.reason)
+            repeat_other(robot, motion.name, motion.reason)
             continue
         if not motion.state_hash:
             break
@@ -135,7 +116,8 @@ def _repeat(robot: SimRobot, motions: tuple[Motion, ...], progress: Callable[[in
     return PhysicsReport(done, recorded, None, time_s)
 
 
-def _repeat_other(robot: SimRobot, name: str, reason: str) -> None:
+def repeat_other(robot: SimRobot, name: str, reason: str) -> None:
+    """Hold, stop or reset, as the log's name says."""
     if name == names.BODY_HOLD:
         robot.hold()
     elif name == names.BODY_STOP:

@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from traces import names
+from traces.facts import facts_of, near_scores
 from traces.reader import salvage_run
 from traces.run import LogRecord, RecordedSpan, Run, SpanStatus
 
@@ -19,25 +20,11 @@ _MARK = {
     SpanStatus.ERROR: ("✗", "red"),
     SpanStatus.LOST: ("?", "yellow"),
 }
-_FACTS: dict[str, tuple[str, ...]] = {
-    "invoke_workflow": (names.COMMAND_TEXT, names.OUTCOME, names.OUTCOME_CODE),
-    "tandem.perceive": (names.PERCEIVED_OBJECTS,),
-    "plan": (
-        names.PLAN_VERSION,
-        names.PLAN_TRIGGER,
-        names.PLAN_DECISION,
-        names.PLAN_NODES,
-        names.PROOF_ERROR,
-    ),
-    "chat": (names.INPUT_TOKENS, names.OUTPUT_TOKENS),
-    "execute_tool": (names.SKILL_SUBGOAL, names.SKILL_ATTEMPT, names.ROUTE, names.SKILL_REASON),
-    "chunk": (names.POLICY_ID, names.CHUNK_ROWS_EXECUTED, names.GUARD_DECISION),
-    "tandem.evaluate": (names.EVALUATION_NAME, names.EVALUATION_LABEL, names.EVALUATION_EXPLANATION),
-    "tandem.ask": (names.ASK_QUESTION, names.ASK_ANSWER),
-}
 _SHOWN_LOGS = frozenset(names.LOGS) - {names.STEP}
 _MAX_TEXT = 100
 _MAX_LOGS = 12
+# Chunks whose scores stay below this share of their bounds are calm.
+_CALM_SHARE = 0.9
 # A run of calm chunks longer than this is told in one line.
 _MAX_CALM = 3
 
@@ -109,6 +96,7 @@ def _is_calm(span: RecordedSpan) -> bool:
         and span.status is SpanStatus.OK
         and not (span.children or span.logs)
         and span.attributes.get(names.GUARD_DECISION) in (None, "pass")
+        and not near_scores(span, _CALM_SHARE)
     )
 
 
@@ -132,14 +120,16 @@ def _line(span: RecordedSpan, run: Run, numbers: dict[str, str]) -> Text:
     mark, style = _MARK[span.status]
     line = _clock(span.start_ns, run)
     line.append(f"{mark} ", style).append(_short(span.name), "bold")
+    line.append(f" {span.ref.span_id[:6]}", "dim")
     if span.ref.span_id in numbers:
         line.append(f" {numbers[span.ref.span_id]}", "cyan")
     took = span.duration_s
     line.append("  lost" if took is None else f"  {took:.3f} s", "yellow" if took is None else "dim")
-    wanted = _FACTS.get(span.name.split(" ", 1)[0], ())
-    facts = [_short(span.attributes[key]) for key in wanted if key in span.attributes]
+    facts = [_short(value) for _, value in facts_of(span)]
     if any(facts):
         line.append("  " + " · ".join(fact for fact in facts if fact))
+    for score in near_scores(span):
+        line.append(f"  {_short(score)}", "yellow")
     if span.status is SpanStatus.ERROR:
         line.append(f"  {_short(span.code)}: {_short(span.message)}", "red")
     causes = sorted(

@@ -1,7 +1,12 @@
-"""Bit-exactness: `python -m scenarios.eval_replay runs/eval --count 50`.
+"""Exactness of replay: `python -m scenarios.eval_replay physics runs/corpus --count 500`.
 
-Re-simulates recorded runs, each in a fresh process, and compares the hash of the whole physical state after
-every chunk.
+The parts:
+
+physics: every recorded run re-simulated in a fresh process, the hash of the whole physical state compared
+after each chunk; speed in multiples of real time and of bare PyBullet stepping.
+decisions: everything decided again from the record by today's modules.
+weight: the same with a single changed weight in one module, which has to be found at its first decision.
+forks: random chunks of runs that ended by themselves; going on from there has to end where the run ended.
 """
 
 from __future__ import annotations
@@ -9,13 +14,185 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import track
 
+from agent.modules import Modules
+from api.assemble import load_modules
+from api.replay import recorded_options
+from replay.decisions import replay_decisions
+from replay.fork import Fork, fork
 from replay.physics import replay_physics
+from replay.recorded import recorded_scene
+from scenarios.statistics import wilson
+from sim.raw_cost import raw_step_s
+from sim.world import World
+from skills.router import PolicyKind
+from traces import names
+from traces.errors import TandemError
 from traces.index import list_runs
+from traces.reader import read_run
+from traces.run import Run
+from vla_low_level.plant import CONTROL_HZ
+
+Figures = dict[str, Any]
+ENDED = ("succeeded", "needs_help")
+WEIGHT_FACTOR = 1.01
+RAW_STEPS = 2000
+
+
+def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
+    """R1 on up to `count` runs that have moved."""
+    equal, chunks, sim_s, wall_s = 0, 0, 0.0, 0.0
+    outcomes: Counter[str] = Counter()
+    different, ratios = {}, []
+    for run in _told(_moved(runs), count, "re-simulating"):
+        began = time.perf_counter()
+        report = replay_physics(run.folder)
+        wall_s += time.perf_counter() - began
+        equal += report.equal
+        chunks, sim_s = chunks + report.chunks, sim_s + report.sim_s
+        outcomes[_outcome(run)] += 1
+        if not report.equal:
+            different[run.folder.name] = str(report.difference)
+        world = World(recorded_scene(run))
+        ratios.append(raw_step_s(world, RAW_STEPS))
+        world.close()
+    step_s = float(np.median(ratios))
+    return {
+        "runs": sum(outcomes.values()),
+        "equal": str(wilson(equal, sum(outcomes.values()))),
+        "outcomes": outcomes,
+        "chunks": chunks,
+        "sim_s": round(sim_s, 1),
+        "times_real_time": round(sim_s / wall_s, 2),
+        "wall_to_raw_stepping": round(wall_s / (sim_s * CONTROL_HZ * step_s), 2),
+        "different": different,
+    }
+
+
+def decisions(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
+    """R2 on up to `count` runs, by the modules as they are."""
+    equal, compared, different = 0, Counter[str](), {}
+    chosen = _moved(runs)[:count]
+    for run in _told(chosen, count, "deciding again"):
+        report = replay_decisions(run, _modules(run))
+        compared.update(report.compared)
+        equal += report.first is None
+        if report.first is not None:
+            different[run.folder.name] = f"{report.first.label}: {report.first.difference}"
+    rate = str(wilson(equal, len(chosen)))
+    return {"runs": len(chosen), "equal": rate, "decisions": compared, "different": different}
+
+
+def weight(runs: list[Run], count: int, seed: int) -> Figures:
+    """R2 with one weight changed by a hundredth: is it found, and at the module's first decision?"""
+    found, right, tried, missed = 0, 0, Counter[str](), []
+    for number, run in enumerate(_told(_moved(runs), count, "changing a weight")):
+        modules = _modules(run)
+        module = _changed_module(run, np.random.default_rng([seed, number]))
+        _change_one(modules, module)
+        report = replay_decisions(run, modules)
+        tried[module] += 1
+        found += report.first is not None
+        expected = _first_label(run, module)
+        hit = report.first is not None and (report.first.module, report.first.ref) == (module, expected)
+        right += hit
+        if not hit:
+            missed.append(f"{run.folder.name}: {module}, {report.first}")
+    n = sum(tried.values())
+    return {
+        "tried": tried,
+        "found": str(wilson(found, n)),
+        "right_span": str(wilson(right, n)),
+        "missed": missed,
+    }
+
+
+def forks(runs: list[Run], count: int, seed: int) -> Figures:
+    """R3 without overrides from random chunks of runs that ended by themselves."""
+    able = [run for run in _moved(runs) if _outcome(run) in ENDED]
+    same, drifted, other, prefix = 0, 0, [], []
+    for number in _told(range(count), count, "forking"):
+        rng = np.random.default_rng([seed, number])
+        run = able[int(rng.integers(len(able)))]
+        chunk = int(rng.integers(len(run.named(names.CHUNK))))
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                report = fork(run, _modules(run), Fork(chunk), Path(folder) / "fork")
+            except TandemError as error:
+                other.append(f"{run.folder.name} at {chunk}: {error}")
+                continue
+        prefix.append(chunk)
+        same += report.same_end
+        drifted += report.drifted
+        if not report.same_end:
+            other.append(f"{run.folder.name} at {chunk}: ended elsewhere")
+    rate = str(wilson(same, count))
+    return {"forks": count, "of_runs": len(able), "same_end": rate, "drifted": drifted, "other": other}
+
+
+def _moved(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.named(names.CHUNK)]
+
+
+def _outcome(run: Run) -> str:
+    told = [root.attributes.get(names.OUTCOME) for root in run.roots]
+    return str(next((outcome for outcome in told if outcome), "killed"))
+
+
+def _modules(run: Run) -> Modules:
+    return load_modules(recorded_options(run))
+
+
+def _changed_module(run: Run, rng: np.random.Generator) -> str:
+    """One of the modules with weights that decided something in this run."""
+    routes = {span.attributes.get(names.ROUTE) for span in run.named(names.CHUNK)}
+    planner = str(run.attributes.get(names.PLANNER_ID, ""))
+    able = ["perception"]
+    able += ["policy"] if PolicyKind.GENERALIST.value in routes else []
+    able += ["planner"] if planner.startswith("embedded") else []
+    return str(rng.choice(able))
+
+
+def _change_one(modules: Modules, module: str) -> None:
+    """Scale the largest number of a tensor through which everything goes."""
+    inside: Any = {
+        "perception": lambda: modules.perceiver.args[0]._network,  # type: ignore[attr-defined]
+        "planner": lambda: modules.planner._model.model.norm,  # type: ignore[attr-defined]
+        "policy": lambda: modules.policies[PolicyKind.GENERALIST].network,  # type: ignore[attr-defined]
+    }[module]()
+    tensor = next(iter(inside.parameters())).data.view(-1)
+    tensor[int(tensor.abs().argmax())] *= WEIGHT_FACTOR
+
+
+def _first_label(run: Run, module: str) -> object:
+    name = {"perception": names.PERCEIVE, "planner": names.PLAN, "policy": names.CHUNK}[module]
+    spans = run.named(name)
+    if module == "policy":
+        spans = [s for s in spans if s.attributes.get(names.ROUTE) == PolicyKind.GENERALIST.value]
+    return spans[0].ref
+
+
+def _told(things: Any, count: int, words: str) -> Iterator[Any]:
+    yield from track(list(things)[:count], words, console=Console(stderr=True))
+
+
+_PARTS: dict[str, Callable[[list[Run], int, int], Figures]] = {
+    "physics": physics,
+    "decisions": decisions,
+    "weight": weight,
+    "forks": forks,
+}
 
 
 def main() -> None:
@@ -23,21 +200,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("part", choices=_PARTS)
     parser.add_argument("folder", type=Path, help="where the runs lie, each in a folder")
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0, help="of the random choice of chunks and modules")
     args = parser.parse_args()
-    runs = sorted(run.folder for run in list_runs(args.folder))[: args.count]
-    reports = {
-        run.name: replay_physics(run) for run in track(runs, "re-simulating", console=Console(stderr=True))
-    }
-    figures = {
-        "runs": len(reports),
-        "equal": sum(report.equal for report in reports.values()),
-        "chunks": sum(report.chunks for report in reports.values()),
-        "sim_s": sum(report.sim_s for report in reports.values()),
-        "different": {name: str(r.difference) for name, r in reports.items() if not r.equal},
-    }
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    # As the command line runs them: sums in another order are other sums.
+    torch.set_num_threads(1)
+    runs = [read_run(folder) for folder in sorted(run.folder for run in list_runs(args.folder))]
+    sys.stdout.write(json.dumps(_PARTS[args.part](runs, args.count, args.seed), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from traces.errors import TandemError
-from traces.storage import storage_error
+from traces.storage import storage_error, write_file
 from traces.values import as_json
 
 MAX_BLOB_BYTES = 1 << 28
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
+_MAGIC = {
+    b"\x89PNG\r\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"PK\x03\x04": "application/x-npz",
+    b"{": "application/json",
+    b"[": "application/json",
+}
 
 
 def is_sha(name: object) -> bool:
@@ -54,7 +63,7 @@ class BlobStore:
         partial = self._folder / f".{name}.{os.getpid()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(data)
+            write_file(partial, data)
             partial.replace(target)
         except OSError as cause:
             with contextlib.suppress(OSError):
@@ -93,6 +102,14 @@ class BlobStore:
         except (ValueError, RecursionError) as cause:
             raise TandemError("BLOB_CORRUPT", f"blob {name} is not JSON") from cause
 
+    def get_image(self, name: str) -> NDArray[np.uint8]:
+        """Read an image blob: uint8 [H, W, 3]. Raises as `get`."""
+        try:
+            with Image.open(io.BytesIO(self.get(name)), formats=("PNG", "JPEG")) as image:
+                return np.array(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
+            raise TandemError("BLOB_CORRUPT", f"blob {name} holds no image") from cause
+
     def get_arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Read an array blob; nothing in it is unpickled. Raises as `get`."""
         data = self.get(name)
@@ -106,19 +123,30 @@ class BlobStore:
                     )
                     for member in archive.namelist()
                 }
-        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, NotImplementedError) as cause:
+        except (ValueError, OSError, EOFError, MemoryError, *_BAD_ZIP) as cause:
             raise TandemError("BLOB_CORRUPT", f"blob {name} holds no arrays") from cause
 
 
-def encode_image(rgb: NDArray[np.uint8]) -> bytes:
-    """PNG bytes of a uint8 [H, W, 3] image."""
+def encode_image(rgb: NDArray[np.uint8], jpeg_quality: int | None = None) -> bytes:
+    """PNG bytes of a uint8 [H, W, 3] image, or JPEG bytes where a quality (1..95) is given."""
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, format="PNG", compress_level=1)
+    if jpeg_quality is None:
+        Image.fromarray(rgb).save(buffer, format="PNG", compress_level=1)
+    else:
+        Image.fromarray(rgb).save(buffer, format="JPEG", quality=jpeg_quality)
     return buffer.getvalue()
 
 
-def encode_arrays(arrays: Mapping[str, NDArray[Any] | np.generic]) -> bytes:
-    """An npz whose bytes depend on the arrays alone: fixed dates, sorted names, no compression.
+def media_type(data: bytes) -> str:
+    """What a blob holds, told from its first bytes."""
+    for magic, kind in _MAGIC.items():
+        if data.startswith(magic):
+            return kind
+    return "application/octet-stream"
+
+
+def encode_arrays(arrays: Mapping[str, NDArray[Any] | np.generic], *, compress: bool = False) -> bytes:
+    """An npz whose bytes depend on the arrays alone: fixed dates and sorted names.
 
     Raises:
         ValueError: An array holds Python objects.
@@ -128,7 +156,12 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any] | np.generic]) -> bytes:
         for key in sorted(arrays):
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(arrays[key], order="C"), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{key}.npy", _EPOCH), member.getvalue())
+            archive.writestr(
+                zipfile.ZipInfo(f"{key}.npy", _EPOCH),
+                member.getvalue(),
+                zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED,
+                compresslevel=1,
+            )
     return buffer.getvalue()
 
 

@@ -25,7 +25,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Of this vocabulary and of the log's records. 1: no `link` records, fewer inputs of decisions."""
+READABLE_VERSIONS: Final = (1, 2)
+SEMCONV_VERSION: Final = "1.44.0"
+"""OpenTelemetry semantic conventions that the `gen_ai.*`, `error.*` and `server.*` names are taken from."""
+SEMCONV_URL: Final = f"https://opentelemetry.io/schemas/{SEMCONV_VERSION}"
 SCOPE: Final = "tandem"
 
 
@@ -71,7 +76,9 @@ class LinkKind(StrEnum):
     JUDGES = "judges"
     """It passes judgement on the other (evaluate → chunks, plan proof → plan)."""
     REASON = "reason"
-    """The other explains its result (workflow outcome → last evaluate)."""
+    """The other explains its result (workflow outcome → the judgement or plan that ended it)."""
+    FORKED_FROM = "forked_from"
+    """This run goes on from the other's chunk, in another run's trace (workflow → chunk)."""
 
 
 _SPANS: dict[str, SpanKind] = {}
@@ -156,11 +163,21 @@ OBSERVATION_SEQUENCE: Final = _attribute(
     "tandem.observation.sequence", "int", "Which observation of the body."
 )
 OBSERVATION_TIME_S: Final = _attribute("tandem.observation.time_s", "float", "The body's clock then.", "s")
-OVERHEAD_REF: Final = _attribute("tandem.observation.overhead.ref", "blob", "Overhead camera, PNG.")
-WRIST_REF: Final = _attribute("tandem.observation.wrist.ref", "blob", "Wrist camera, PNG.")
+OVERHEAD_REF: Final = _attribute("tandem.observation.overhead.ref", "blob", "Overhead camera, PNG or JPEG.")
+TABLE_REF: Final = _attribute("tandem.observation.table.ref", "blob", "The policy's view from above.")
+WRIST_REF: Final = _attribute("tandem.observation.wrist.ref", "blob", "Wrist camera, PNG or JPEG.")
+FRONT_REF: Final = _attribute("tandem.observation.front.ref", "blob", "Spectator camera, PNG or JPEG.")
+DEPTH_REF: Final = _attribute("tandem.observation.depth.ref", "blob", "npz, by camera: float32 [H, W], m.")
+CALIBRATION_REF: Final = _attribute(
+    "tandem.observation.calibration.ref", "blob", "npz, by camera: intrinsics [3, 3] and pose [4, 4]."
+)
 PROPRIOCEPTION_REF: Final = _attribute("tandem.observation.proprioception.ref", "blob", "Arm state, npz.")
 PERCEPTION_MODEL: Final = _attribute("tandem.perception.model", "str", "Name or sha256 of the detector.")
 PERCEIVED_REF: Final = _attribute("tandem.perception.scene.ref", "blob", "The perceived scene as JSON.")
+BELIEVED_REF: Final = _attribute(
+    "tandem.perception.believed.ref", "blob", "The scene as it is believed from then on, hidden things kept."
+)
+PERCEPTION_HELD: Final = _attribute("tandem.perception.held", "str", "Id of the object in the hand then.")
 PERCEIVED_OBJECTS: Final = _attribute("tandem.perception.objects", "int", "How many objects were perceived.")
 
 # Planning
@@ -170,6 +187,8 @@ PLAN_TRIGGER: Final = _attribute(
 )
 PLAN_REASON: Final = _attribute("tandem.plan.reason", "str", "What the planner was told about the trigger.")
 PLAN_REF: Final = _attribute("tandem.plan.ref", "blob", "The proved plan as JSON.")
+PLAN_HISTORY_REF: Final = _attribute("tandem.plan.history.ref", "blob", "What had failed or been answered.")
+PLAN_DECISION_REF: Final = _attribute("tandem.plan.decision.ref", "blob", "The whole decision as JSON.")
 PLAN_NODES: Final = _attribute("tandem.plan.nodes", "int", "How many nodes the plan has.")
 PLAN_DECISION: Final = _attribute("tandem.plan.decision", "str", "`plan`, `question` or `refusal`.")
 PROOF_ERROR: Final = _attribute("tandem.plan.proof.error", "str", "Which node fails the proof, and why.")
@@ -206,6 +225,9 @@ ROUTE_REASON: Final = _attribute("tandem.route.reason", "str", "Why the router c
 # One chunk
 CHUNK_ID: Final = _attribute("tandem.chunk.id", "int", "Counts chunks of the command from 0.")
 CHUNK_REF: Final = _attribute("tandem.chunk.ref", "blob", "npz with `actions` float32 [horizon, 7].")
+INSTRUCTION_REF: Final = _attribute(
+    "tandem.policy.instruction.ref", "blob", "What the policy was told: text, and target pose if any."
+)
 CHUNK_RATE_HZ: Final = _attribute("tandem.chunk.rate_hz", "float", "Rate at which rows are consumed.", "Hz")
 CHUNK_EXPIRES_S: Final = _attribute("tandem.chunk.expires_s", "float", "Must not start after this.", "s")
 CHUNK_ROWS_EXECUTED: Final = _attribute("tandem.chunk.rows_executed", "int", "Rows carried out in full.")
@@ -228,12 +250,30 @@ MONITOR_NAME: Final = _attribute("tandem.monitor.name", "str", "Which monitor.")
 MONITOR_LEVEL: Final = _attribute("tandem.monitor.level", "str", "`ok`, `warn` or `act`.")
 MONITOR_SCORE: Final = _attribute("tandem.monitor.score", "float", "The score, larger is stranger.")
 MONITOR_THRESHOLD: Final = _attribute("tandem.monitor.threshold", "float", "What the score is compared to.")
+MONITOR_SCORES: Final = _attribute(
+    "tandem.monitor.scores", "json", "Every score with its bound: {name: [score, bound]}."
+)
+SHADOW_TAKEN: Final = _attribute("tandem.shadow.taken", "str", "What was done because of the monitor.")
+SHADOW_DECISION: Final = _attribute(
+    "tandem.shadow.decision", "str", "What would have been done: `chunk`, `done` or `nothing`."
+)
+SHADOW_CHUNK_REF: Final = _attribute(
+    "tandem.shadow.chunk.ref", "blob", "npz with `actions` of the chunk that was not carried out."
+)
 
 # Judging
 EVALUATION_NAME: Final = _attribute("gen_ai.evaluation.name", "str", "The predicate that was tested.")
 EVALUATION_LABEL: Final = _attribute("gen_ai.evaluation.score.label", "str", "`true`, `false` or `unknown`.")
 EVALUATION_VALUE: Final = _attribute("gen_ai.evaluation.score.value", "float", "1, 0, or a probability.")
 EVALUATION_EXPLANATION: Final = _attribute("gen_ai.evaluation.explanation", "str", "What was seen instead.")
+
+# Added on export, for viewers that show what went in and what came out
+INPUT_VALUE: Final = _attribute("input.value", "str", "OpenInference: what went in, from a blob.")
+INPUT_TYPE: Final = _attribute("input.mime_type", "str", "OpenInference: media type of `input.value`.")
+OUTPUT_VALUE: Final = _attribute("output.value", "str", "OpenInference: what came out, from a blob.")
+OUTPUT_TYPE: Final = _attribute("output.mime_type", "str", "OpenInference: media type of `output.value`.")
+MODEL_NAME: Final = _attribute("llm.model_name", "str", "OpenInference: model that was asked.")
+LOST: Final = _attribute("tandem.lost", "bool", "The span never ended: its process died, or the disk did.")
 
 # Asking
 ASK_QUESTION: Final = _attribute("tandem.ask.question", "str", "What the person is asked.")
@@ -247,14 +287,23 @@ ASK_WAIT_S: Final = _attribute("tandem.ask.wait_s", "float", "How long the answe
 STEP: Final = _log("tandem.step", "One control step; frequent, so it is not exported.")
 GUARD_EVENT: Final = _log("tandem.guard", "The guard clamped, held or stopped.")
 ALARM: Final = _log("tandem.monitor.alarm", "A monitor's score passed its threshold.")
+SHADOW: Final = _log("tandem.shadow", "The monitor changed what was done; this is what it would have been.")
 BODY_HOLD: Final = _log("tandem.body.hold", "The body was told to hold between chunks.")
 BODY_STOP: Final = _log("tandem.body.stop", "A stop was requested; latches.")
 BODY_RESET: Final = _log("tandem.body.reset", "A latched stop was cleared.")
+EVALUATION_RESULT: Final = _log("gen_ai.evaluation.result", "What a success test found; added on export.")
 EXPORT: Final = _log("tandem.export", "What became of the OTLP export, at close.")
 REASON: Final = _attribute("tandem.reason", "str", "Why a stop, a reset or a note was made.")
+
+# A run that goes on from another one
+PARENT_TRACE: Final = _attribute("tandem.parent.trace_id", "str", "Trace id of the run it was forked from.")
+PARENT_CHUNK: Final = _attribute("tandem.parent.chunk", "int", "First chunk that is its own.")
+PARENT_OVERRIDES: Final = _attribute("tandem.parent.overrides", "json", "What is different from there on.")
 EXPORT_SENT: Final = _attribute("tandem.export.sent", "int", "Spans that the endpoint accepted.")
 EXPORT_FAILED: Final = _attribute("tandem.export.failed", "int", "Spans that it did not take.")
 
+DURABLE_LOGS: Final = frozenset({ALARM, BODY_STOP, BODY_RESET, SHADOW})
+"""Log records that are forced to the disk itself."""
 SPANS: Final[Mapping[str, SpanKind]] = MappingProxyType(_SPANS)
 """Span kinds by the first word of their name."""
 ATTRIBUTES: Final[Mapping[str, Attribute]] = MappingProxyType(_ATTRIBUTES)
@@ -275,3 +324,8 @@ def span_defaults(name: str) -> dict[str, str]:
 def is_blob(attribute: str) -> bool:
     """Whether an attribute's value names a blob. Unknown names follow the `.ref` rule."""
     return attribute.endswith(".ref")
+
+
+def camera_ref(camera: str) -> str:
+    """The attribute that names a camera's picture."""
+    return f"tandem.observation.{camera}.ref"

@@ -66,10 +66,10 @@ def salvage_run(folder: Path) -> Salvage:
 
 def _check_schema(attributes: Mapping[str, Any], folder: Path) -> None:
     version = attributes.get(names.SCHEMA)
-    if version != names.SCHEMA_VERSION:
+    if version not in names.READABLE_VERSIONS:
         raise TandemError(
             "TRACE_SCHEMA",
-            f"{folder} has version {version!r} of the trace schema, not {names.SCHEMA_VERSION}",
+            f"{folder} has version {version!r} of the trace schema; known are {names.READABLE_VERSIONS}",
             fix="read it with the Tandem that wrote it",
         )
 
@@ -99,7 +99,7 @@ class _Draft:
     name: str
     start_ns: int
     attributes: dict[str, Any]
-    links: tuple[RecordedLink, ...]
+    links: list[RecordedLink]
     end_ns: int | None = None
     status: SpanStatus = SpanStatus.LOST
     code: str = ""
@@ -125,6 +125,7 @@ class _Assembly:
             "start": self._take_start,
             "set": self._take_set,
             "log": self._take_log,
+            "link": self._take_link,
             "end": self._take_end,
             "close": self._take_close,
         }
@@ -161,7 +162,7 @@ class _Assembly:
             start_ns=draft.start_ns,
             end_ns=draft.end_ns,
             attributes=draft.attributes,
-            links=draft.links,
+            links=tuple(draft.links),
             logs=tuple(draft.logs),
             status=draft.status,
             code=draft.code,
@@ -194,7 +195,7 @@ class _Assembly:
             _typed(record, "name", str),
             self._time(record),
             _typed(record, "a", dict),
-            tuple(_link(item) for item in record.get("links", [])),
+            [_link(item) for item in record.get("links", [])],
         )
         return ""
 
@@ -214,6 +215,10 @@ class _Assembly:
         log = LogRecord(_typed(record, "name", str), self._time(record), _typed(record, "a", dict))
         logs = self.logs if record["id"] is None else self._open(record).logs
         logs.append(log)
+        return ""
+
+    def _take_link(self, record: dict[str, Any]) -> str:
+        self._open(record).links.append(_link(record["to"]))
         return ""
 
     def _take_end(self, record: dict[str, Any]) -> str:

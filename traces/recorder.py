@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
@@ -19,9 +19,10 @@ from traces import names
 from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
 from traces.errors import TandemError
 from traces.export import OtlpExport
+from traces.processor import JoinProcessor, WalSpanProcessor
 from traces.run import SpanRef
-from traces.span import Links, Session, Span, WalSpanProcessor, current, steady_clock
-from traces.storage import BLOB_FOLDER, RESULT_FILE, TRACE_FILE, storage_error
+from traces.span import Links, Session, Span, current, steady_clock
+from traces.storage import BLOB_FOLDER, RESULT_FILE, TRACE_FILE, storage_error, write_whole
 from traces.values import plain_all
 from traces.wal import WalWriter
 
@@ -36,9 +37,18 @@ class Recorder:
     when the disk fails, and after that always: the caller stops the motion.
     """
 
-    def __init__(self, folder: Path, wal: WalWriter, attributes: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wal: WalWriter,
+        attributes: Mapping[str, object],
+        jpeg: Mapping[str, int] = MappingProxyType({}),
+        origin: SpanRef | None = None,
+    ) -> None:
         """Use `Recorder.open`."""
         self._folder = folder
+        self._jpeg = dict(jpeg)
+        self._origin = origin
         self._wal = wal
         self._blobs = BlobStore(folder / BLOB_FOLDER)
         self._export = OtlpExport.from_environment()
@@ -48,19 +58,33 @@ class Recorder:
         facts = plain_all({names.SCHEMA: names.SCHEMA_VERSION, **attributes})
         wal.append({"t": "run", "trace": self._trace_id, "ns": clock_ns(), "pid": os.getpid(), "a": facts})
         self._provider = _Provider(facts, ids)
-        self._provider.add_span_processor(WalSpanProcessor(wal))
+        own = WalSpanProcessor(wal)
+        self._provider.add_span_processor(own)
+        self._join = JoinProcessor(wal, own, ids.trace_id)
         if self._export is not None:
             self._provider.add_span_processor(self._export)
-        tracer = self._provider.get_tracer(names.SCOPE, str(names.SCHEMA_VERSION))
-        self._session = Session(wal, tracer, clock_ns)
+        tracer = self._provider.get_tracer(
+            names.SCOPE, str(names.SCHEMA_VERSION), schema_url=names.SEMCONV_URL
+        )
+        self._session = Session(wal, tracer, clock_ns, ids.trace_id)
 
     @classmethod
-    def open(cls, folder: Path, attributes: Mapping[str, object]) -> Recorder:
+    def open(
+        cls,
+        folder: Path,
+        attributes: Mapping[str, object],
+        *,
+        jpeg: Mapping[str, int] = MappingProxyType({}),
+        origin: SpanRef | None = None,
+    ) -> Recorder:
         """Begin a recording.
 
         Args:
             folder: Created when missing; must not hold a run yet.
             attributes: Facts about the whole run, known before it begins (`names.COMMAND_TEXT`, ...).
+            jpeg: Cameras whose pictures are stored as JPEG, with the quality 1..95; PNG, which is exact, for
+                all others.
+            origin: The span of another run that this run goes on from; every root links it.
 
         Raises:
             TandemError: `RUN_EXISTS`, `STORE_FULL`, `STORE_READ_ONLY` or `STORE_IO`.
@@ -75,7 +99,7 @@ class Recorder:
             ) from cause
         except OSError as cause:
             raise storage_error(cause, folder) from cause
-        return cls(folder, wal, attributes)
+        return cls(folder, wal, attributes, jpeg, origin)
 
     @property
     def folder(self) -> Path:
@@ -87,8 +111,18 @@ class Recorder:
         """The trace's id, 32 hex digits; what an OTLP backend calls it too."""
         return self._trace_id
 
+    @property
+    def processor(self) -> SpanProcessor:
+        """For other people's tracer providers: `provider.add_span_processor(recorder.processor)`.
+
+        Their spans then stand in this run under the span in which they were started.
+        """
+        return self._join
+
     def span(self, name: str, attributes: Mapping[str, object] | None = None, links: Links = ()) -> Span:
         """A span that starts when it is entered, under the one that is open in this thread."""
+        if self._origin is not None and current(self._session) is None:
+            links = [*links, (self._origin, names.LinkKind.FORKED_FROM)]
         return Span(self._session, name, attributes or {}, links)
 
     def update(self, attributes: Mapping[str, object]) -> None:
@@ -103,14 +137,20 @@ class Recorder:
             return
         now = self._session.clock_ns()
         self._wal.append({"t": "log", "id": None, "ns": now, "name": name, "a": plain_all(attributes or {})})
+        if name in names.DURABLE_LOGS:
+            self._wal.sync()
 
-    def image(self, rgb: NDArray[np.uint8]) -> str:
-        """Store a uint8 [H, W, 3] image as PNG; returns its sha256."""
-        return self._put(encode_image(rgb))
+    def image(self, rgb: NDArray[np.uint8], camera: str = "") -> str:
+        """Store a uint8 [H, W, 3] image in its camera's format; returns its sha256."""
+        return self._put(encode_image(rgb, self._jpeg.get(camera)))
 
     def arrays(self, **arrays: NDArray[Any] | np.generic) -> str:
         """Store arrays by name as npz; returns its sha256. Equal arrays give equal names."""
         return self._put(encode_arrays(arrays))
+
+    def packed(self, **arrays: NDArray[Any] | np.generic) -> str:
+        """The same, compressed without loss: slower, for what is large and smooth."""
+        return self._put(encode_arrays(arrays, compress=True))
 
     def json(self, value: object) -> str:
         """Store JSON-like data in canonical form; returns its sha256."""
@@ -121,14 +161,8 @@ class Recorder:
         return self._put(text.encode("utf-8", "backslashreplace"))
 
     def result(self, result: Mapping[str, object]) -> None:
-        """Write `result.json`, whole or not at all."""
-        target = self._folder / RESULT_FILE
-        partial = target.with_suffix(".part")
-        try:
-            partial.write_bytes(encode_json(result) + b"\n")
-            partial.replace(target)
-        except OSError as cause:
-            raise storage_error(cause, target) from cause
+        """Write `result.json`, whole or not at all, and force it to the disk itself."""
+        write_whole(self._folder / RESULT_FILE, encode_json(result) + b"\n")
 
     def sync(self) -> None:
         """Force the log to the disk itself. For edges: a plan, a skill's end, an alarm, a stop."""

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import StatusCode, TraceFlags
 
 from traces import names
@@ -22,11 +21,10 @@ from traces.run import SpanRef
 from traces.values import plain, plain_all
 from traces.wal import WalWriter
 
-__all__ = ["Links", "Session", "Span", "SpanRef", "WalSpanProcessor", "current", "steady_clock"]
+__all__ = ["Links", "Session", "Span", "SpanRef", "current", "steady_clock"]
 
 INTERRUPTED = "INTERRUPTED"
 INTERNAL = "INTERNAL"
-
 
 Links = Sequence[tuple[SpanRef, names.LinkKind]]
 
@@ -38,6 +36,7 @@ class Session:
     wal: WalWriter
     tracer: otel.Tracer
     clock_ns: Callable[[], int]
+    trace_id: int
 
 
 class Span:
@@ -48,7 +47,10 @@ class Span:
     `TandemError` (`STORE_FULL`, `STORE_IO`, `STORE_READ_ONLY`): stop working then.
     """
 
-    __slots__ = ("_attributes", "_failed", "_links", "_name", "_otel", "_ref", "_session", "_token")
+    __slots__ = (
+        *("_attributes", "_context", "_failed", "_links", "_name"),
+        *("_otel", "_ref", "_session", "_token"),
+    )
 
     def __init__(self, session: Session, name: str, attributes: Mapping[str, object], links: Links) -> None:
         self._session = session
@@ -59,6 +61,7 @@ class Span:
         self._ref = SpanRef("", "")
         self._failed = False
         self._token: Token[Span | None] | None = None
+        self._context: Token[Context] | None = None
 
     @property
     def ref(self) -> SpanRef:
@@ -81,8 +84,17 @@ class Span:
         now = self._session.clock_ns()
         done = plain_all(attributes or {})
         self._session.wal.append({"t": "log", "id": self._ref.span_id, "ns": now, "name": name, "a": done})
+        if name in names.DURABLE_LOGS:
+            self._session.wal.sync()
         if name != names.STEP:
             self._otel.add_event(name, done, now)
+
+    def link(self, ref: SpanRef, kind: names.LinkKind) -> None:
+        """Add a cause that was not known when the span began."""
+        record = {"t": "link", "id": self._ref.span_id, "to": [ref.trace_id, ref.span_id, str(kind)]}
+        self._session.wal.append(record)
+        done = _link(ref, kind)
+        self._otel.add_link(done.context, done.attributes)
 
     def fail(self, code: str, message: str) -> None:
         """Mark the span as failed. The first failure stays."""
@@ -93,10 +105,11 @@ class Span:
         self._otel.set_status(StatusCode.ERROR, str(plain(message)))
 
     def __enter__(self) -> Self:
-        parent = _CURRENT.get()
-        context = Context()
-        if parent is not None and parent._session is self._session:
-            context = otel.set_span_in_context(parent._otel, context)
+        context = otel_context.get_current()
+        around = otel.get_current_span(context).get_span_context()
+        if around.trace_id != self._session.trace_id:
+            # Whoever calls may be in a trace of their own; a run is a trace by itself.
+            context = Context()
         self._otel = self._session.tracer.start_span(
             self._name,
             context,
@@ -107,11 +120,15 @@ class Span:
         own = self._otel.get_span_context()
         self._ref = SpanRef(f"{own.trace_id:032x}", f"{own.span_id:016x}")
         self._token = _CURRENT.set(self)
+        # Spans that others start with OpenTelemetry from here on become children of this one.
+        self._context = otel_context.attach(otel.set_span_in_context(self._otel))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._context is not None:
+            otel_context.detach(self._context)
         if self._token is not None:
             _CURRENT.reset(self._token)
         if error is not None:
@@ -153,43 +170,3 @@ def steady_clock() -> Callable[[], int]:
     """A clock in nanoseconds since the epoch that never jumps: read once, then advanced monotonically."""
     offset = time.time_ns() - time.monotonic_ns()
     return lambda: offset + time.monotonic_ns()
-
-
-class WalSpanProcessor(SpanProcessor):
-    """Writes the start and the end of every span into the log, on the thread that does the work."""
-
-    def __init__(self, wal: WalWriter) -> None:
-        self._wal = wal
-
-    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:  # noqa: ARG002
-        """Write the start record. Raises `TandemError` when that fails, so that the work does not begin."""
-        context = span.get_span_context()
-        record: dict[str, object] = {
-            "t": "start",
-            "id": f"{context.span_id:016x}" if context else "",
-            "parent": f"{span.parent.span_id:016x}" if span.parent else None,
-            "name": span.name,
-            "ns": span.start_time,
-            "a": dict(span.attributes or {}),
-        }
-        if span.links:
-            record["links"] = [
-                [
-                    f"{link.context.trace_id:032x}",
-                    f"{link.context.span_id:016x}",
-                    (link.attributes or {})[names.LINK_KIND],
-                ]
-                for link in span.links
-            ]
-        self._wal.append(record)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Write the end record. Raises `TandemError` when that fails."""
-        record: dict[str, object] = {"t": "end", "ns": span.end_time, "status": "ok"}
-        context = span.get_span_context()
-        record["id"] = f"{context.span_id:016x}" if context else ""
-        if span.status.status_code is StatusCode.ERROR:
-            record["status"] = "error"
-            record["code"] = (span.attributes or {}).get(names.ERROR_TYPE, INTERNAL)
-            record["message"] = span.status.description or ""
-        self._wal.append(record)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from traces.errors import TandemError
-from traces.storage import storage_error
+from traces.storage import storage_error, sync_folder
 from traces.values import from_wire, to_wire
 
 MAX_LOG_BYTES = 1 << 30
@@ -51,6 +51,7 @@ class WalWriter:
         self._mark = (0, 0)
         self._unsure = 0
         self._failure: TandemError | None = None
+        self._named = False
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except FileExistsError:
@@ -105,6 +106,10 @@ class WalWriter:
             self.check()
             try:
                 os.fsync(self._fd)
+                if not self._named:
+                    # The file's name, too, has to be there after a power cut.
+                    sync_folder(self._path.parent)
+                    self._named = True
             except OSError as cause:
                 self._fail(cause)
 

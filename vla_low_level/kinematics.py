@@ -84,6 +84,19 @@ class Kinematics:
         jacobian[3:] = axes.T
         return pose[:3, 3], pose[:3, :3], jacobian
 
+    def origins(self, joint_rad: F64) -> F64:
+        """Where the joints and, last, the tool are: float64 [dof + 1, 3], m, base frame. For pictures."""
+        pose, points = np.eye(4), np.empty((self.dof + 1, 3))
+        for k in range(self.dof):
+            turn = np.eye(4)
+            sine, cosine = np.sin(joint_rad[k]), np.cos(joint_rad[k])
+            turn[:3, :3] = _EYE + sine * self._skew[k] + (1.0 - cosine) * self._skew2[k]
+            pose = pose @ self._fixed[k]
+            points[k] = pose[:3, 3]
+            pose = pose @ turn
+        points[self.dof] = (pose @ self._tail)[:3, 3]
+        return points
+
     def step_towards(self, joint_rad: F64, position_m: F64, rotation: F64, posture_rad: F64) -> F64:
         """One damped-least-squares step: the joint change [dof] that brings the tool to a nearby pose.
 

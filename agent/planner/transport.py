@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from traces.context import trace_headers
 from traces.errors import TandemError
 
 CONNECT_S = 5.0
@@ -55,9 +56,11 @@ def post(url: str, payload: dict[str, Any], key: str, ends: float) -> bytes:
     client = httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
     done: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
 
+    trace = trace_headers()
+
     def exchange() -> None:
         try:
-            done.put(_exchange(client, url, payload, key))
+            done.put(_exchange(client, url, payload, key, trace))
         except Exception as error:  # noqa: BLE001 - raised again on the caller's thread
             done.put(error)
 
@@ -73,8 +76,10 @@ def post(url: str, payload: dict[str, Any], key: str, ends: float) -> bytes:
     return result
 
 
-def _exchange(client: httpx.Client, url: str, payload: dict[str, Any], key: str) -> bytes:
-    headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
+def _exchange(
+    client: httpx.Client, url: str, payload: dict[str, Any], key: str, trace: dict[str, str]
+) -> bytes:
+    headers = {"Accept-Encoding": "identity"} | trace | ({"Authorization": f"Bearer {key}"} if key else {})
     with client.stream("POST", url, json=payload, headers=headers) as response:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise bad_response(

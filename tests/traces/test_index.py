@@ -18,7 +18,7 @@ def test_runs_are_listed_latest_first(tmp_path: Path, make_run: Callable[[Path],
     unfinished, finished = list_runs(tmp_path)
     recorder.close()
     assert (unfinished.name, unfinished.command, unfinished.outcome) == ("b", "put the cup away", UNFINISHED)
-    assert (unfinished.duration_s, unfinished.chunks) == (None, None)
+    assert (unfinished.duration_s, unfinished.chunks) == (None, 0)
     assert (finished.name, finished.command, finished.outcome) == ("a", "clear the table", "succeeded")
     assert (finished.code, finished.duration_s, finished.chunks) == ("", 1.5, 2)
     assert finished.when is not None

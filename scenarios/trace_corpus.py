@@ -1,0 +1,134 @@
+"""Runs of every fate to measure traces on: `python -m scenarios.trace_corpus runs/corpus --count 500`.
+
+Commands, scenes and arms in turn, each seed with a fate of its own: left alone, stopped by hand,
+cancelled, or killed with `kill -9` at a random moment. Every run is a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from agent.executive import Company
+from api.assemble import RunOptions, open_session
+from api.interrupt import Interrupt
+from traces.index import list_runs
+from traces.storage import TRACE_FILE
+
+FIRST_SEED = 7_000_000
+START_S = 180.0
+RUN_S = 600.0
+
+_COMMANDS: tuple[dict[str, str], ...] = (
+    {"instruction": "clear the table", "scene": "cubes"},
+    {"instruction": "open the drawer", "scene": "kitchen", "planner": "subgoal"},
+    {"instruction": "put a cube in the tray", "scene": "one_of_each", "policy": "generalist"},
+    {"instruction": "turn the lamp on", "scene": "kitchen", "planner": "subgoal", "arm": "xarm6"},
+    {"instruction": "sort the cubes by colour", "scene": "cubes"},
+    {"instruction": "put all cups in the sink", "scene": "table"},
+    {"instruction": "put a cup in the sink", "scene": "one_of_each", "arm": "kuka_iiwa"},
+    {"instruction": "close the drawer", "scene": "kitchen", "planner": "subgoal"},
+)
+# What becomes of it, and how often.
+_FATES = {"left": 0.55, "stopped": 0.15, "cancelled": 0.1, "killed": 0.2}
+_SIGNALS = {
+    "stopped": (signal.SIGINT, signal.SIGINT),
+    "cancelled": (signal.SIGINT,),
+    "killed": (signal.SIGKILL,),
+    "left": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run to make.
+
+    Attributes:
+        options: What `tandem run` would be told.
+        fate: One of `_FATES`.
+        after_s: When the fate strikes, counted from when the command begins.
+    """
+
+    options: RunOptions
+    fate: str
+    after_s: float
+
+
+def orders(folder: Path, count: int) -> list[Order]:
+    """The runs of a corpus; the same number is always the same run, so that a larger corpus continues."""
+    made = []
+    for number in range(count):
+        rng = np.random.default_rng([FIRST_SEED, number])
+        told = _COMMANDS[number % len(_COMMANDS)]
+        seed, record = FIRST_SEED + number, folder / f"run-{number:05d}"
+        options = RunOptions(**told, seed=seed, record=record, film=False)  # type: ignore[arg-type]
+        fate = str(rng.choice(list(_FATES), p=list(_FATES.values())))
+        made.append(Order(options, fate, float(rng.uniform(0.3, 8.0))))
+    return made
+
+
+def make(order: Order) -> None:
+    """Run it, unless it is there already, and let its fate strike."""
+    if order.options.folder.exists():
+        return
+    # Forked, so that the libraries are loaded once; models, body and record are its own.
+    process = get_context("fork").Process(target=_run, args=(order.options,))
+    process.start()
+    _await_command(order.options.folder / TRACE_FILE)
+    for again, number in enumerate(_SIGNALS[order.fate]):
+        time.sleep(0.3 if again else order.after_s)
+        if process.pid is not None and process.is_alive():
+            os.kill(process.pid, number)
+    process.join(RUN_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _await_command(log: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if log.exists() and b"invoke_workflow" in log.read_bytes():
+            return
+        time.sleep(0.05)
+
+
+def _run(options: RunOptions) -> None:
+    with Interrupt() as interrupt, open_session(options, Company()) as session:
+        interrupt.hand_over(session)
+        session.executive.run(options.instruction)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where the runs go; those that are there are kept")
+    parser.add_argument("--count", type=int, default=500)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    todo = orders(args.folder, args.count)
+    for order in track(todo, "recording", console=Console(stderr=True)):
+        make(order)
+    outcomes = Counter(run.outcome for run in list_runs(args.folder))
+    figures = {"runs": sum(outcomes.values()), "outcomes": outcomes, "fates": Counter(o.fate for o in todo)}
+    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
