@@ -10,6 +10,7 @@ from agent.ask import Asker
 from agent.budgets import Budgets
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
+from agent.filming import FrameSink
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground
@@ -17,7 +18,7 @@ from agent.planner.instruction import clean_instruction
 from agent.planner.logical_form import LogicalForm
 from agent.planner.protocol import Answer, Failure, History, Plan, Planner, Question, Refusal
 from agent.sight import Perceiver, Sight
-from agent.skill_runner import FrameSink, SkillRunner
+from agent.skill_runner import SkillRunner
 from skills.graph import SkillGraph, SkillNode
 from skills.library import Pick
 from skills.predicates import State, first_unmet
@@ -27,6 +28,7 @@ from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links, SpanRef
+from vla_low_level.chunk_executor import Clock
 from vla_low_level.policies.specialist import SpecialistPolicy
 from vla_low_level.policy import Policy
 from vla_low_level.robot import Robot
@@ -111,8 +113,10 @@ class Executive:
         recorder: Recorder,
         company: Company | None = None,
         budgets: Budgets | None = None,
+        *,
+        clock: Clock = "lockstep",
     ) -> None:
-        """Nothing moves until `run`. `recorder` is where everything is written down."""
+        """Nothing moves until `run`. `recorder` is where everything is written down, `clock` the robot's."""
         company = company or Company()
         self._robot = robot
         self._planner = mind.planner
@@ -122,7 +126,14 @@ class Executive:
         self._budgets = budgets or Budgets()
         self._cancelled = threading.Event()
         self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
-        self._runner = SkillRunner(robot, recorder, self._listener, self._cancelled, self._budgets.chunks)
+        self._runner = SkillRunner(
+            robot,
+            recorder,
+            self._listener,
+            self._cancelled,
+            max_chunks=self._budgets.chunks,
+            clock=clock,
+        )
         if company.frames is not None:
             self._runner.film(company.frames)
         self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat)

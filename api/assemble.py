@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from traces.errors import TandemError
 
@@ -49,6 +49,7 @@ class RunOptions:
         arm: `panda`, `kuka_iiwa` or `xarm6`.
         record: The run's folder; one under `runs/` when None.
         film: Whether a video and a contact sheet are made.
+        clock: `lockstep`, in which the body waits for the mind, or `realtime`, in which it does not.
     """
 
     instruction: str
@@ -60,6 +61,7 @@ class RunOptions:
     arm: str = "panda"
     record: Path | None = None
     film: bool = True
+    clock: Literal["lockstep", "realtime"] = "lockstep"
 
     def settled(self) -> RunOptions:
         """The same with a folder: one is named after time and instruction where none was given."""
@@ -161,7 +163,7 @@ def _assemble(
 
     clean_instruction(options.instruction)
     placed = _placed(options)
-    robot = stack.enter_context(SimRobot.start(placed, privileged=privileged))
+    robot = stack.enter_context(SimRobot.start(placed, clock=options.clock, privileged=privileged))
     # The body builds its world while the libraries and the models are loaded here.
     from agent.executive import Executive
     from vla_low_level.recorded_robot import RecordedRobot
@@ -171,14 +173,15 @@ def _assemble(
         {
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
             names.PLANNER_ID: mind.planner.planner_id,
-            names.CLOCK: "lockstep",
+            names.CLOCK: options.clock,
         }
     )
     if options.film:
         from api.film import Film
 
         company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
-    return Session(Executive(RecordedRobot(robot, recorder), mind, recorder, company), robot, recorder)
+    recorded = RecordedRobot(robot, recorder)
+    return Session(Executive(recorded, mind, recorder, company, clock=options.clock), robot, recorder)
 
 
 def _placed(options: RunOptions) -> PlacedScene:

@@ -75,6 +75,10 @@ def run(  # noqa: PLR0913
         bool, typer.Option("--no-ask", help="Never ask a person; needing one is an outcome.")
     ] = False,
     record: Annotated[Path | None, typer.Option(help="Folder of this run; default under runs/.")] = None,
+    realtime: Annotated[
+        bool,
+        typer.Option("--realtime", help="The arm keeps its own clock and does not wait for thinking."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Do it: perceive, plan, act, check, and record everything.
@@ -93,7 +97,9 @@ def run(  # noqa: PLR0913
 
     if policy not in ("auto", "specialist", "generalist"):
         raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
-    options = RunOptions(text, scene, seed, planner, policy, weights, arm, record).settled()
+    options = RunOptions(
+        text, scene, seed, planner, policy, weights, arm, record, clock="realtime" if realtime else "lockstep"
+    ).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
     with told_errors(as_json=as_json, options=options):
         result, interrupted = _run(options, console, ask=not no_ask and sys.stdin.isatty())

@@ -104,7 +104,11 @@ class Span:
         self._otel.set_attribute(names.ERROR_TYPE, code)
         self._otel.set_status(StatusCode.ERROR, str(plain(message)))
 
-    def __enter__(self) -> Self:
+    def begin(self) -> Self:
+        """Start it under the span that is open in this thread, which stays the open one.
+
+        For work that goes on beside what this thread does next; end it with `finish`.
+        """
         context = otel_context.get_current()
         around = otel.get_current_span(context).get_span_context()
         if around.trace_id != self._session.trace_id:
@@ -119,6 +123,19 @@ class Span:
         )
         own = self._otel.get_span_context()
         self._ref = SpanRef(f"{own.trace_id:032x}", f"{own.span_id:016x}")
+        return self
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End what `begin` has started, failed when there was an error."""
+        if error is not None:
+            self.fail(*_describe(error))
+        # A log that cannot be written must not hide the error that is already on its way.
+        guard = contextlib.nullcontext() if error is None else contextlib.suppress(TandemError)
+        with guard:
+            self._otel.end(self._session.clock_ns())
+
+    def __enter__(self) -> Self:
+        self.begin()
         self._token = _CURRENT.set(self)
         # Spans that others start with OpenTelemetry from here on become children of this one.
         self._context = otel_context.attach(otel.set_span_in_context(self._otel))
@@ -131,12 +148,7 @@ class Span:
             otel_context.detach(self._context)
         if self._token is not None:
             _CURRENT.reset(self._token)
-        if error is not None:
-            self.fail(*_describe(error))
-        # A log that cannot be written must not hide the error that is already on its way.
-        guard = contextlib.nullcontext() if error is None else contextlib.suppress(TandemError)
-        with guard:
-            self._otel.end(self._session.clock_ns())
+        self.finish(error)
 
 
 _CURRENT: ContextVar[Span | None] = ContextVar("tandem_span", default=None)

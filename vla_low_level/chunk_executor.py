@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -79,7 +79,7 @@ class ChunkExecutor:
         """Hold and end the run soon. From any thread or a signal handler; for at once there is `stop`."""
         self._cancelled.set()
 
-    def run(self, instruction: Instruction, log: ChunkLog | None = None) -> Iterator[Executed]:
+    def run(self, instruction: Instruction, log: ChunkLog | None = None) -> Generator[Executed]:
         """Carry out chunks until the caller leaves the loop, a stop is latched, or `cancel`.
 
         A chunk comes out when it is over. In real time the next one runs already by then, what the caller
@@ -95,7 +95,7 @@ class ChunkExecutor:
         told = log or _Silent()
         return self._in_lockstep(instruction, told) if self._stream is None else self._live(instruction, told)
 
-    def _in_lockstep(self, instruction: Instruction, log: ChunkLog) -> Iterator[Executed]:
+    def _in_lockstep(self, instruction: Instruction, log: ChunkLog) -> Generator[Executed]:
         """Look, think, carry out the first rows, again."""
         while not self._cancelled.is_set():
             observation = self._robot.observe(self._policy.cameras)
@@ -117,7 +117,7 @@ class ChunkExecutor:
                 return
         self._hold()
 
-    def _live(self, instruction: Instruction, log: ChunkLog) -> Iterator[Executed]:
+    def _live(self, instruction: Instruction, log: ChunkLog) -> Generator[Executed]:
         """Real time: keep the policy busy and the arm supplied."""
         if self._stream is None:
             return

@@ -1,0 +1,179 @@
+"""Every chunk on record: a span from before it is sent until it is over, with what the monitor finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.affordance import EMPTY_GRIP, OPENED
+from agent.events import Listener, MonitorRaised
+from skills.router import Route
+from traces import names
+from traces.recorder import Recorder, Span, SpanRef
+from traces.span import Links
+from vla_low_level.flight import Executed
+from vla_low_level.monitor import UNSEEING, ChunkMonitor, Finding, Level, Thresholds
+from vla_low_level.observation import Observation
+from vla_low_level.policy import Instruction, PolicyOutput
+from vla_low_level.recording import Facts, instruction_ref, monitor_scores, observation_facts
+from vla_low_level.robot import Decision, ExecutionReport
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One attempt, as it is begun.
+
+    Attributes:
+        route: The policy.
+        instruction: What it is told.
+        budget_s: Time that it may take.
+        carrying: Something is in the hand and must stay there until the fingers are opened.
+    """
+
+    route: Route
+    instruction: Instruction
+    budget_s: float
+    carrying: bool
+
+
+class ObjectionError(Exception):
+    """A chunk must not be sent.
+
+    Attributes:
+        finding: Why.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.name)
+        self.finding = finding
+
+
+class ChunkRecord:
+    """Implements `ChunkLog` for one attempt at a subgoal.
+
+    Attributes:
+        spans: Of every chunk that was sent.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        listener: Listener,
+        told: Told,
+        links: Links,
+    ) -> None:
+        """`links` are what every chunk rests on."""
+        self._recorder, self._listener, self._told, self._links = recorder, listener, told, links
+        self._monitor: ChunkMonitor | None = None
+        self._open: dict[int, tuple[Span, tuple[Finding, ...]]] = {}
+        self._judged: dict[int, tuple[Finding, ...]] = {}
+        self.spans: list[SpanRef] = []
+
+    def before(self, observation: Observation, output: PolicyOutput) -> None:
+        """Look at what is about to be sent, and write it down.
+
+        Raises:
+            ObjectionError: It must not be sent.
+        """
+        if self._monitor is None:
+            bounds = Thresholds() if self._told.route.policy.cameras else UNSEEING
+            self._monitor = ChunkMonitor(observation.time_s, self._told.budget_s, bounds)
+        if self._told.carrying and (lost := _grip_lost(observation)):
+            raise ObjectionError(lost)
+        aim = self._monitor.check_aim(observation, output, self._told.instruction.about)
+        if aim is not None and aim.level is Level.ALARM:
+            raise ObjectionError(aim)
+        name = names.CHUNK.format(k=len(self.spans))
+        span = self._recorder.span(name, self._facts(observation, output), self._links).begin()
+        self._open[output.chunk.chunk_id] = (span, (aim,) if aim else ())
+        self.spans.append(span.ref)
+
+    def after(self, executed: Executed) -> None:
+        """Write down what became of it."""
+        chunk, report = executed.output.chunk, executed.report
+        span, findings = self._open.pop(chunk.chunk_id)
+        if self._monitor is not None:
+            findings = (*self._monitor.check(chunk, report), *findings)
+        self._judged[chunk.chunk_id] = findings
+        _outcome(span, report)
+        span.set(names.MONITOR_SCORES, monitor_scores(findings))
+        for finding in findings:
+            self._note(span, finding)
+        span.finish()
+
+    def findings(self, executed: Executed) -> tuple[Finding, ...]:
+        """What the monitor found in a chunk that is over. Once."""
+        return self._judged.pop(executed.output.chunk.chunk_id)
+
+    def close(self) -> None:
+        """End what is still open: the arm holds, and nothing more is heard of those chunks."""
+        for span, _ in self._open.values():
+            span.fail("ABANDONED", "the attempt ended before the chunk did")
+            span.finish()
+        self._open.clear()
+
+    def _facts(self, observation: Observation, output: PolicyOutput) -> Facts:
+        """What was observed and what is asked for; it stands in the start record, before anything moves."""
+        chunk = output.chunk
+        return {
+            **observation_facts(self._recorder, observation, self._told.route.policy.cameras),
+            names.INSTRUCTION_REF: instruction_ref(self._recorder, self._told.instruction),
+            names.POLICY_FEATURES_REF: self._recorder.arrays(**output.features) if output.features else None,
+            names.CHUNK_REF: self._recorder.arrays(actions=chunk.actions),
+            names.CHUNK_ID: chunk.chunk_id,
+            names.CHUNK_RATE_HZ: chunk.rate_hz,
+            names.CHUNK_EXPIRES_S: chunk.expires_s,
+            names.POLICY_ID: chunk.policy_id,
+            names.ROUTE: self._told.route.kind.value,
+            names.POLICY_PROGRESS: output.progress,
+        }
+
+    def _note(self, span: Span, finding: Finding) -> None:
+        """Warnings and alarms go into the trace; a person hears of warnings here, of alarms when they act."""
+        if finding.level is Level.OK:
+            return
+        span.log(
+            names.ALARM,
+            {
+                names.MONITOR_NAME: finding.name,
+                names.MONITOR_LEVEL: finding.level.value,
+                names.MONITOR_SCORE: finding.score,
+                names.MONITOR_THRESHOLD: finding.threshold,
+            },
+        )
+        if finding.level is Level.WARN:
+            self._listener(MonitorRaised(finding.name, "warn", finding.score, finding.threshold))
+
+
+def _outcome(span: Span, report: ExecutionReport) -> None:
+    verdict = report.verdict
+    span.update(
+        {
+            names.CHUNK_STEPS_EXECUTED: report.steps_executed,
+            names.CHUNK_ROWS_EXECUTED: report.rows_executed,
+            names.GUARD_DECISION: verdict.decision.value,
+            names.STATE_HASH: report.state_hash,
+            names.BODY_TIME_S: report.time_s,
+            names.BODY_LATCHED: report.latched,
+            names.TRACKING_ERROR_M: report.tracking_error_m,
+        }
+    )
+    if verdict.decision is not Decision.PASS:
+        span.log(
+            names.GUARD_EVENT,
+            {
+                names.GUARD_DECISION: verdict.decision.value,
+                names.GUARD_LIMIT: verdict.limit,
+                names.GUARD_VALUE: verdict.value,
+                names.GUARD_BOUND: verdict.bound,
+                names.GUARD_STEP: verdict.step,
+                names.GUARD_CLAMPS: report.clamps,
+            },
+        )
+
+
+def _grip_lost(observation: Observation) -> Finding | None:
+    """The fingers are told to hold, and have closed on nothing."""
+    body = observation.proprioception
+    if body.last_command[6] < OPENED and body.gripper_opening < EMPTY_GRIP:
+        return Finding("grip_opening", Level.ALARM, body.gripper_opening, EMPTY_GRIP)
+    return None
