@@ -126,13 +126,9 @@ class Executive:
         self._budgets = budgets or Budgets()
         self._cancelled = threading.Event()
         self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
+        chunks = self._budgets.chunks
         self._runner = SkillRunner(
-            robot,
-            recorder,
-            self._listener,
-            self._cancelled,
-            max_chunks=self._budgets.chunks,
-            clock=clock,
+            robot, recorder, self._listener, self._cancelled, max_chunks=chunks, clock=clock
         )
         if company.frames is not None:
             self._runner.film(company.frames)
