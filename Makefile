@@ -11,7 +11,7 @@ SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench eval eval-policy test-slow test-vllm clean
+.PHONY: help run test check format docs bench eval eval-policy eval-traces test-slow test-vllm test-otlp clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -58,14 +58,40 @@ eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm,
 	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy generalist
 	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy specialist
 
+eval-traces: .venv/dev-ready  ## the figures of traces and replay: 500 runs of every fate, made and replayed (hours)
+	$(BIN)/python -m scenarios.trace_corpus runs/corpus --count 500
+	$(BIN)/python -m scenarios.eval_replay physics runs/corpus --count 500
+	$(BIN)/python -m scenarios.eval_replay decisions runs/corpus --count 100
+	$(BIN)/python -m scenarios.eval_replay weight runs/corpus --count 30
+	$(BIN)/python -m scenarios.eval_replay forks runs/corpus --count 200
+	$(BIN)/python -m traces.crash kill --count 500
+	$(BIN)/python -m traces.crash tear
+	$(BIN)/python -m traces.crash flip --count 10000
+	$(BIN)/python -m traces.crash fail
+	$(BIN)/python -m traces.bench
+	$(BIN)/python -m traces.bench --runs runs/corpus
+	$(BIN)/python -m traces.bench --index 10000
+	$(BIN)/python -m scenarios.trace_share --count 10
+
 test-slow: .venv/dev-ready  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
 test-vllm: .venv/dev-ready  ## plan through a real vLLM server (docs/planners.md says how to get one)
 	$(BIN)/pytest -m slow tests/agent/test_vllm.py
 
+test-otlp: .venv/dev-ready .venv-phoenix/ready  ## send runs to a real Arize Phoenix and read them back
+	rm -rf runs/otlp
+	$(BIN)/tandem run "put a cup in the sink" --scene one_of_each --no-ask --record runs/otlp
+	$(BIN)/python -m scenarios.otlp_roundtrip .venv-phoenix/bin/python runs/otlp
+
+# An environment of its own: Phoenix and what it needs must not decide what Tandem runs on.
+.venv-phoenix/ready:
+	$(PYTHON) -m venv .venv-phoenix
+	.venv-phoenix/bin/python -m pip install --disable-pip-version-check --progress-bar on $(PIP_ARGS) "arize-phoenix>=20,<21"
+	@touch $@
+
 clean:  ## forget the environment
-	rm -rf .venv
+	rm -rf .venv .venv-phoenix
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from traces import names
-from traces.index import UNFINISHED, list_runs
+from traces.index import INDEX_FILE, UNFINISHED, Filter, RunIndex, list_runs
 from traces.recorder import Recorder
 
 
@@ -36,3 +42,86 @@ def test_what_is_no_run_is_passed_over_and_what_is_broken_is_shown(tmp_path: Pat
         (name, "", UNFINISHED, None) for name in "xyz"
     }
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def make_many(root: Path) -> None:
+    for number, (outcome, skill, code) in enumerate(
+        [("succeeded", "pick", ""), ("failed", "pick", "POLICY_CRASH"), ("failed", "press", "BODY_LOST")]
+    ):
+        facts = {
+            names.COMMAND_TEXT: f"Do {number}",
+            names.PLANNER_ID: f"embedded-{number}",
+            names.SEED: number,
+        }
+        with Recorder.open(root / f"run-{number}", facts) as recorder:
+            with recorder.span(names.SKILL.format(skill=skill), {names.TOOL_NAME: skill}) as span:
+                with recorder.span(names.CHUNK.format(k=0), {names.POLICY_ID: "vla-[x]"}):
+                    pass
+                if code:
+                    span.fail(code, "so it went")
+            recorder.result({"outcome": outcome, "code": code, "wall_s": 1.0})
+
+
+def found(root: Path, **wanted: object) -> set[str]:
+    return {run.name for run in list_runs(root, Filter(**wanted))}  # type: ignore[arg-type]
+
+
+def test_runs_are_found_by_what_is_known_of_them(tmp_path: Path) -> None:
+    make_many(tmp_path)
+    assert found(tmp_path, outcome="failed") == {"run-1", "run-2"}
+    assert found(tmp_path, outcome="failed", skill="pick") == {"run-1"}
+    assert found(tmp_path, code="BODY_LOST") == {"run-2"}
+    assert found(tmp_path, policy="vla-[") == {"run-0", "run-1", "run-2"}
+    assert found(tmp_path, planner="embedded-2", text="do") == {"run-2"}
+    assert found(tmp_path, until=datetime(2020, 1, 1, tzinfo=UTC)) == set()
+    assert len(found(tmp_path, since=datetime(2020, 1, 1, tzinfo=UTC))) == 3
+    assert found(tmp_path, text="' OR 1=1 --") == set()
+    assert [run.name for run in list_runs(tmp_path, limit=1)] == ["run-2"]
+    with RunIndex(tmp_path) as index:
+        (run,) = index.find(Filter(skill="press"))
+        assert index.details(run).codes == ("BODY_LOST",)
+
+
+def test_the_index_follows_the_folders(tmp_path: Path) -> None:
+    make_many(tmp_path)
+    going_on = Recorder.open(tmp_path / "run-3", {})
+    assert {run.name: run.outcome for run in list_runs(tmp_path)}["run-3"] == UNFINISHED
+    going_on.result({"outcome": "succeeded"})
+    going_on.close()
+    shutil.rmtree(tmp_path / "run-0")
+    assert {run.name: run.outcome for run in list_runs(tmp_path)} == {
+        "run-1": "failed",
+        "run-2": "failed",
+        "run-3": "succeeded",
+    }
+
+
+@pytest.mark.parametrize("data", [b"", b"no database at all" * 99])
+def test_a_broken_index_is_made_again(tmp_path: Path, data: bytes) -> None:
+    make_many(tmp_path)
+    before = list_runs(tmp_path)
+    for path in tmp_path.glob(f"{INDEX_FILE}*"):
+        path.unlink()
+    (tmp_path / INDEX_FILE).write_bytes(data)
+    assert list_runs(tmp_path) == before
+    with RunIndex(tmp_path) as index:
+        index.rebuild()
+        assert index.find() == before
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from traces.index import RunIndex
+for _ in range(5):
+    with RunIndex(Path(sys.argv[1])) as index:
+        index.rebuild()
+        assert len(index.find()) in range(4), index.find()
+"""
+
+
+def test_two_processes_use_one_index(tmp_path: Path) -> None:
+    make_many(tmp_path)
+    both = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(2)]
+    assert [process.wait(100) for process in both] == [0, 0]
+    assert len(list_runs(tmp_path)) == 3
