@@ -26,8 +26,9 @@ class _Block(nn.Module):
         nn.init.zeros_(self.adapt.weight)
         nn.init.zeros_(self.adapt.bias)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        scale, shift, gate = self.adapt(condition).chunk(3, -1)
+    def forward(self, x: Tensor, adapted: Tensor) -> Tensor:
+        """`adapted` is what `adapt` makes of the condition."""
+        scale, shift, gate = adapted.chunk(3, -1)
         hidden = self.norm(x) * (1 + scale) + shift
         out: Tensor = x + gate * self.second(functional.silu(self.first(hidden)))
         return out
@@ -48,9 +49,17 @@ class FlowHead(nn.Module):
 
     def forward(self, chunk: Tensor, time: Tensor, condition: Tensor) -> Tensor:
         """Chunks [B, H, A], times [B] in 0..1, condition [B, c]; velocities [B, H, A]."""
+        return self.velocity(chunk, self.adapted(time, condition))
+
+    def adapted(self, time: Tensor, condition: Tensor) -> list[Tensor]:
+        """What each block makes of times [B] and conditions [B, c]; the same for every chunk."""
         told = functional.silu(condition + self.time(_waves(time)))
+        return [block.adapt(told) for block in self.blocks]
+
+    def velocity(self, chunk: Tensor, adapted: list[Tensor]) -> Tensor:
+        """Velocities [B, H, A] of chunks [B, H, A]."""
         x = self.into(chunk.flatten(1))
-        for block in self.blocks:
+        for block, told in zip(self.blocks, adapted, strict=True):
             x = block(x, told)
         out: Tensor = self.out(self.norm(x)).view(-1, *self.shape)
         return out
@@ -64,12 +73,18 @@ def _waves(time: Tensor) -> Tensor:
 
 
 def sample(head: FlowHead, condition: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """Chunks from noise [B, H, A] by Euler's method in `steps` steps."""
-    chunk = noise
+    """Chunks [B, D, H, A], D for each condition [B, c], from noise of that shape by Euler's method.
+
+    What time and condition do to the network is computed once for all steps and draws.
+    """
+    many, draws = noise.shape[:2]
+    times = torch.arange(steps, device=noise.device).repeat_interleave(many) / steps
+    adapted = [told.view(steps, many, 1, -1) for told in head.adapted(times, condition.repeat(steps, 1))]
+    chunk = noise.flatten(0, 1)
     for k in range(steps):
-        time = torch.full((len(noise),), k / steps, device=noise.device)
-        chunk = chunk + head(chunk, time, condition) / steps
-    return chunk
+        told = [part[k].expand(-1, draws, -1).flatten(0, 1) for part in adapted]
+        chunk = chunk + head.velocity(chunk, told) / steps
+    return chunk.view_as(noise)
 
 
 def flow_loss(

@@ -178,11 +178,10 @@ class VLAPolicy:
         """Chunks [B, DRAWS, H, 7] from noise of this subgoal's and chunk's own stream."""
         rng = np.random.default_rng([self._seed, 0xF70, self._subgoals, self._chunks])
         many, flow = len(seen.condition), self.network.flow
-        noise = rng.standard_normal((many * DRAWS, *flow.shape), dtype=np.float32)
+        noise = rng.standard_normal((many, DRAWS, *flow.shape), dtype=np.float32)
         start = torch.from_numpy(noise) * self.network.config.noise
-        condition = seen.condition.repeat_interleave(DRAWS, 0)
-        drawn = sample(flow, condition, start, self.network.config.euler_steps)
-        chunks: NDArray[np.float32] = self.network.denormalise(drawn).view(many, DRAWS, *flow.shape).numpy()
+        drawn = sample(flow, seen.condition, start, self.network.config.euler_steps)
+        chunks: NDArray[np.float32] = self.network.denormalise(drawn).numpy()
         return chunks
 
 
