@@ -6,6 +6,7 @@ A chunk x1 is reached from noise x0 along x_t = (1 - t) x0 + t x1; the network l
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ class FlowHead(nn.Module):
     def adapted(self, time: Tensor, condition: Tensor) -> list[Tensor]:
         """What each block makes of times [B] and conditions [B, c]; the same for every chunk."""
         told = functional.silu(condition + self.time(_waves(time)))
-        return [block.adapt(told) for block in self.blocks]
+        return [cast(_Block, block).adapt(told) for block in self.blocks]
 
     def velocity(self, chunk: Tensor, adapted: list[Tensor]) -> Tensor:
         """Velocities [B, H, A] of chunks [B, H, A]."""
