@@ -180,6 +180,7 @@ def _assemble(
         from api.film import Film
 
         company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
+    robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
     recorded = RecordedRobot(robot, recorder)
     return Session(Executive(recorded, mind, recorder, company, clock=options.clock), robot, recorder)
 

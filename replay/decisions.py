@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.modules import Modules
 from agent.planner.grounder import ground
@@ -22,6 +23,7 @@ from traces import names
 from traces.errors import TandemError
 from traces.run import RecordedSpan, Run, SpanRef
 
+LOCKSTEP: Final = "lockstep"
 Progress = Callable[[int, int], None]
 
 
@@ -62,8 +64,14 @@ def replay_decisions(run: Run, modules: Modules, progress: Progress = lambda _d,
 
     Raises:
         TandemError: `REPLAY_INCOMPLETE` when the record lacks what a decision was made from,
-            `BLOB_MISSING`, `BLOB_CORRUPT`.
+            `REPLAY_REAL_TIME` for a run on the real-time clock, `BLOB_MISSING`, `BLOB_CORRUPT`.
     """
+    if run_facts(run).get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
+        raise TandemError(
+            "REPLAY_REAL_TIME",
+            "in real time chunks are joined to those under way, and what the policy said is not on record",
+            fix="record in lockstep; `--level view` shows any run",
+        )
     today = _Today(run, modules)
     spans = [span for _, span in run.walk() if _module(span)]
     spans.sort(key=lambda span: span.start_ns)

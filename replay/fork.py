@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -110,6 +111,7 @@ def fork(
         )
         recorder.update({names.PLANNER_ID: then.planner.planner_id})
         with SimRobot.start(placed, clock=LOCKSTEP) as body:
+            body.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
             robot = PrefixRobot(body, prefix)
             before = modules.router()
             mind = Mind(

@@ -22,7 +22,7 @@ from skills.scene import Scene
 from traces import names
 from traces.errors import TandemError
 from traces.run import RecordedSpan, Run
-from vla_low_level.action import ActionChunk
+from vla_low_level.action import MAX_HORIZON, ActionChunk
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
 from vla_low_level.robot import ExecutionReport, Robot
@@ -145,13 +145,14 @@ class PrefixPolicy:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Of whoever acts now."""
-        return self._now().cameras
+        """What either needs: whoever runs an attempt asks once, before it changes hands."""
+        later = self._successor.cameras if self._successor else ()
+        return (*self._policy.cameras, *(camera for camera in later if camera not in self._policy.cameras))
 
     @property
     def replan_rows(self) -> int:
-        """Of whoever acts now."""
-        return self._now().replan_rows
+        """All there are; `act` gives no more than are to be carried out."""
+        return MAX_HORIZON
 
     def reset(self) -> None:
         """A new subgoal begins."""
@@ -160,17 +161,20 @@ class PrefixPolicy:
     def act(self, observation: Observation, instruction: Instruction) -> PolicyOutput:
         """The next chunk. Raises `TandemError` (`REPLAY_DIVERGED`)."""
         if self._prefix.over:
-            return self._now().act(observation, instruction)
+            return _cut(self._now().act(observation, instruction), self._now())
         motion, span = self._prefix.motions[self._prefix.done], self._prefix.spans[self._prefix.done]
+        recorded = int(span.attributes[names.OBSERVATION_SEQUENCE])
+        if observation.sequence < recorded:
+            # What was said here then was not carried out: the monitor objected. It does so again.
+            return _cut(self._policy.act(observation, instruction), self._policy)
         told = self._prefix.inputs.instruction(span)
-        if told.text != instruction.text:
+        if observation.sequence > recorded or told.text != instruction.text:
             raise diverged(span.name, f"the policy is now told {instruction.text!r}, then {told.text!r}")
         features = {}
         try:
-            now = self._policy.act(observation, instruction)
+            now = _cut(self._policy.act(observation, instruction), self._policy)
             features = dict(now.features)
-            rows = now.chunk.actions[: self._policy.replan_rows]
-            self._prefix.drifted += not np.array_equal(rows, motion.chunk.actions)
+            self._prefix.drifted += not np.array_equal(now.chunk.actions, motion.chunk.actions)
         except _FAULTS:
             self._prefix.drifted += 1
         return PolicyOutput(motion.chunk, float(span.attributes[names.POLICY_PROGRESS]), features)
@@ -182,6 +186,12 @@ class PrefixPolicy:
                 self._policy.reset()
             return self._successor
         return self._policy
+
+
+def _cut(output: PolicyOutput, policy: Policy) -> PolicyOutput:
+    """Only the rows that are to be carried out before the next look."""
+    rows = output.chunk.actions[: policy.replan_rows]
+    return replace(output, chunk=replace(output.chunk, actions=rows))
 
 
 class PrefixRobot:

@@ -80,6 +80,8 @@ def _tree(root: RecordedSpan, run: Run, numbers: dict[str, str]) -> Tree:
             branch.add(_log_line(log, run))
         calm: list[RecordedSpan] = []
         for child in span.children:
+            if child.name == names.BODY_EXECUTE and child.status is SpanStatus.OK:
+                continue
             if _is_calm(child):
                 calm.append(child)
                 continue
@@ -94,7 +96,8 @@ def _is_calm(span: RecordedSpan) -> bool:
     return (
         span.name.startswith("chunk ")
         and span.status is SpanStatus.OK
-        and not (span.children or span.logs)
+        and not span.logs
+        and all(child.name == names.BODY_EXECUTE and child.status is SpanStatus.OK for child in span.children)
         and span.attributes.get(names.GUARD_DECISION) in (None, "pass")
         and not near_scores(span, _CALM_SHARE)
     )

@@ -54,6 +54,8 @@ class Server:
         self._running: int | None = None
         self._queued: Message | None = None
         self._open = True
+        # The request that moves the arm, the trace context it came with, and when; for the mind's record.
+        self._work: tuple[int, str, int] = (-1, "", 0)
 
     def run(self) -> None:
         """Serve until the mind closes or dies."""
@@ -102,6 +104,7 @@ class Server:
         content, request = message.fields["content"], message.fields["id"]
         try:
             if message.kind == "execute":
+                self._work = (request, message.fields.get("traceparent", ""), time.monotonic_ns())
                 self._execute(message)
             else:
                 self._reply(request, self._answer(message, content))
@@ -180,6 +183,8 @@ class Server:
 
     def _reply(self, request: int, answer: Message) -> None:
         told = {"id": request, "stopped_at_s": self._stopped_at_s, "content": dict(answer.fields)}
+        if self._work[0] == request:
+            told["work"] = [*self._work[1:], time.monotonic_ns()]
         self._channel.send(Message(answer.kind, told, answer.arrays))
 
 

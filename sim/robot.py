@@ -10,13 +10,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from sim.channel import Channel
 from sim.messages import from_limits, to_observation, to_progress, to_report
 from sim.scene import PlacedScene
+from traces.context import trace_headers
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
 from vla_low_level.limits import Limits
@@ -45,6 +46,8 @@ class SimRobot:
         privileged: Whether `truth` may be asked for.
         stopped_at_s: `time.monotonic()` when the body last wrote the targets of a stop, as far as answers
             have told; None before the first.
+        on_work: Told of every chunk that the body has carried out: the trace context that was sent along, and
+            `time.monotonic_ns()` at its beginning and end.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class SimRobot:
         self._closed = False
         self.privileged = False
         self.stopped_at_s: float | None = None
+        self.on_work: Callable[[str, int, int], None] | None = None
 
     @classmethod
     def start(
@@ -167,7 +171,8 @@ class SimRobot:
                 raise TandemError("BODY_LOST", "the robot is closed", fix="start another one")
             self._requests += 1
             try:
-                self._channel.send(Message(kind, {"id": self._requests, "content": content}, arrays or {}))
+                told = {"id": self._requests, "content": content, **trace_headers()}
+                self._channel.send(Message(kind, told, arrays or {}))
                 answer = self._answer(self._requests)
             except (ConnectionError, WireError) as error:
                 raise self._lost(str(error)) from error
@@ -182,6 +187,8 @@ class SimRobot:
         while (message := self._channel.wait(until_s)) is not None:
             if message.fields["id"] == request:
                 self.stopped_at_s = message.fields["stopped_at_s"]
+                if self.on_work is not None and (work := message.fields.get("work")):
+                    self.on_work(*work)
                 self._timeout_s = REPLY_TIMEOUT_S
                 return message
         raise ConnectionAbortedError(f"no answer within {self._timeout_s:.0f} s")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -15,3 +19,10 @@ def trace_headers() -> dict[str, str]:
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier
+
+
+def read_trace_headers(headers: Mapping[str, str], trace_id: int) -> Context | None:
+    """The context that `trace_headers` told, if it is one of this trace; anything else is None."""
+    context = _PROPAGATOR.extract(dict(headers), Context())
+    found = trace.get_current_span(context).get_span_context()
+    return context if found.is_valid and found.trace_id == trace_id else None

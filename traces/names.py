@@ -11,7 +11,8 @@ elsewhere. Nothing outside this module spells a name out; the table of all of th
       ├ tandem.ask human                       a question to a person
       └ execute_tool {skill}                   one attempt at one node
         ├ chunk {k}                            one action chunk, from its observation to the body's report
-        │   log records: tandem.step, tandem.guard, tandem.monitor.alarm
+        │ │ log records: tandem.guard, tandem.monitor.alarm
+        │ └ tandem.body.execute                the body at work on it, in its own process
         └ tandem.evaluate                      is the effect true now?
 
 Parent is containment; links are causes (`LinkKind`).
@@ -112,6 +113,9 @@ PLAN: Final = _span("plan", "plan", "CHAIN", "Instruction and scene to a proved 
 CHAT: Final = _span("chat {model}", "chat", "LLM", "One exchange with a language model.")
 SKILL: Final = _span("execute_tool {skill}", "execute_tool", "TOOL", "One attempt at one node.")
 CHUNK: Final = _span("chunk {k}", "", "CHAIN", "One action chunk, from its observation to the body's report.")
+BODY_EXECUTE: Final = _span(
+    "tandem.body.execute", "", "CHAIN", "The body at work on a chunk, in its own process."
+)
 PERCEIVE: Final = _span("tandem.perceive", "", "CHAIN", "Camera images to a symbolic scene.")
 EVALUATE: Final = _span("tandem.evaluate", "", "EVALUATOR", "A success test on what is perceived now.")
 ASK: Final = _span("tandem.ask human", "", "CHAIN", "A question to a person, and the answer.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -17,6 +18,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from traces import names
 from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
+from traces.context import read_trace_headers
 from traces.errors import TandemError
 from traces.export import OtlpExport
 from traces.processor import JoinProcessor, WalSpanProcessor
@@ -124,6 +126,25 @@ class Recorder:
         if self._origin is not None and current(self._session) is None:
             links = [*links, (self._origin, names.LinkKind.FORKED_FROM)]
         return Span(self._session, name, attributes or {}, links)
+
+    def adopt(self, name: str, traceparent: str, begin_ns: int, end_ns: int) -> None:
+        """Record work that another process has done for a span of this run.
+
+        Args:
+            name: As in `traces.names`.
+            traceparent: What `trace_headers` told that process; contexts of other traces are passed over.
+            begin_ns: `time.monotonic_ns()` when it began, there; the clock is the machine's.
+            end_ns: The same when it ended.
+        """
+        context = read_trace_headers({"traceparent": traceparent}, self._session.trace_id)
+        if context is None:
+            return
+        offset_ns = self._session.clock_ns() - time.monotonic_ns()
+        start_ns = begin_ns + offset_ns
+        span = self._session.tracer.start_span(
+            name, context, attributes=names.span_defaults(name), start_time=start_ns
+        )
+        span.end(max(end_ns + offset_ns, start_ns))
 
     def update(self, attributes: Mapping[str, object]) -> None:
         """Add facts about the whole run that were not known when it was opened (`names.SCENE_REF`, ...)."""

@@ -18,7 +18,7 @@ from traces.blobs import BlobStore
 from traces.recorder import Recorder
 from vla_low_level.monitor import Finding
 from vla_low_level.observation import CameraImage, Observation, Proprioception
-from vla_low_level.policy import GraspTarget, Instruction, ReleaseTarget, RetreatTarget, Target
+from vla_low_level.policy import GraspTarget, Instruction, ReleaseTarget, RetreatTarget, Target, Whereabouts
 
 Facts = dict[str, str | int | float | None]
 
@@ -89,17 +89,24 @@ def instruction_ref(recorder: Recorder, instruction: Instruction) -> str:
     if target is not None:
         values = {item.name: np.asarray(getattr(target, item.name)).tolist() for item in fields(target)}
         told["target"] = {"kind": type(target).__name__, **values}
+    if instruction.about is not None:
+        told["about"] = {
+            "centre_m": instruction.about.centre_m.tolist(),
+            "radius_m": instruction.about.radius_m,
+        }
     return recorder.json(told)
 
 
 def read_instruction(told: Mapping[str, Any]) -> Instruction:
     """The instruction that `instruction_ref` stored. Raises KeyError, TypeError, ValueError."""
+    lies = told.get("about")
+    about = Whereabouts(np.array(lies["centre_m"], np.float64), float(lies["radius_m"])) if lies else None
     if told["target"] is None:
-        return Instruction(str(told["text"]))
+        return Instruction(str(told["text"]), about=about)
     values = {name: value for name, value in told["target"].items() if name != "kind"}
     if "position_m" in values:
         values["position_m"] = np.array(values["position_m"], np.float64)
-    return Instruction(str(told["text"]), _TARGETS[told["target"]["kind"]](**values))
+    return Instruction(str(told["text"]), _TARGETS[told["target"]["kind"]](**values), about)
 
 
 def monitor_scores(findings: Iterable[Finding]) -> str:
