@@ -6,7 +6,7 @@ import contextlib
 import json
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 RUN_FILE = "run.json"
+JPEG_QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class RunOptions:
         arm: `panda`, `kuka_iiwa` or `xarm6`.
         record: The run's folder; one under `runs/` when None.
         film: Whether a video and a contact sheet are made.
+        jpeg: Cameras that are recorded as JPEG, each as `NAME` or `NAME=QUALITY`; PNG for the others.
         clock: `lockstep`, in which the body waits for the mind, or `realtime`, in which it does not.
     """
 
@@ -61,6 +63,7 @@ class RunOptions:
     arm: str = "panda"
     record: Path | None = None
     film: bool = True
+    jpeg: tuple[str, ...] = ()
     clock: Literal["lockstep", "realtime"] = "lockstep"
 
     def settled(self) -> RunOptions:
@@ -106,7 +109,8 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
     from traces.recorder import Recorder
 
     with contextlib.ExitStack() as stack:
-        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options)))
+        jpeg = jpeg_qualities(options.jpeg)
+        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options), jpeg=jpeg))
         _write_run_file(options, recorder)
         try:
             session = _assemble(options, company, recorder, stack, privileged=privileged)
@@ -119,6 +123,19 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
             with contextlib.suppress(TandemError):
                 recorder.result(broken_off(options, error).model_dump(mode="json"))
             raise
+
+
+def jpeg_qualities(told: Iterable[str]) -> dict[str, int]:
+    """JPEG qualities by camera. Raises `TandemError` (`OPTION_INVALID`) for what is no quality."""
+    qualities = {}
+    for item in told:
+        camera, _, quality = item.partition("=")
+        if (not quality.isdecimal() and quality) or not 1 <= int(quality or JPEG_QUALITY) <= 95:
+            raise TandemError(
+                "OPTION_INVALID", f"{item[:40]!r} is no camera with a quality", fix="write wrist=85"
+            )
+        qualities[camera] = int(quality or JPEG_QUALITY)
+    return qualities
 
 
 def run_command(options: RunOptions, company: Company) -> CommandResult:

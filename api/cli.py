@@ -79,6 +79,13 @@ def run(  # noqa: PLR0913
         bool,
         typer.Option("--realtime", help="The arm keeps its own clock and does not wait for thinking."),
     ] = False,
+    jpeg: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CAMERA[=QUALITY]",
+            help="Record this camera as JPEG: smaller, but deciding again from it is not exact. Repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Do it: perceive, plan, act, check, and record everything.
@@ -98,7 +105,9 @@ def run(  # noqa: PLR0913
     if policy not in ("auto", "specialist", "generalist"):
         raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
     options = RunOptions(
-        text, scene, seed, planner, policy, weights, arm, record, clock="realtime" if realtime else "lockstep"
+        *(text, scene, seed, planner, policy, weights, arm, record),
+        jpeg=tuple(jpeg or ()),
+        clock="realtime" if realtime else "lockstep",
     ).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
     with told_errors(as_json=as_json, options=options):

@@ -32,6 +32,7 @@ def recorded_options(run: Run) -> RunOptions:
         config = json.loads(str(run.attributes[names.CONFIG]))
         known = {item.name for item in fields(RunOptions)}
         told = {key: value for key, value in config.items() if key in known}
+        told["jpeg"] = tuple(told.get("jpeg") or ())
         told["weights"] = Path(told["weights"]) if told.get("weights") else None
         return RunOptions(**{**told, "record": None})
     except (KeyError, TypeError, ValueError) as cause:

@@ -13,7 +13,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -77,22 +76,26 @@ def kill(count: int, seed: int) -> Figures:
     }
 
 
-def _acknowledge(k: int) -> None:
-    os.write(1, b"%d\n" % k)
-
-
 def _kill_once(folder: Path, after_s: float) -> int:
-    """Start the work, kill it, and return the last chunk that it said was on record."""
-    command = [sys.executable, "-m", "traces.crash", "work", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        if child.stdout is None:
-            raise RuntimeError("no pipe")
-        first = child.stdout.readline()
+    """Let a process of its own work, kill it, and return the last chunk that it said was on record."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        work(folder, lambda k: _acknowledge(writer, k))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as said:
+        first = said.readline()
         time.sleep(after_s)
-        child.send_signal(signal.SIGKILL)
-        rest = child.stdout.read().splitlines(keepends=True)
-    whole = [line for line in [first, *rest] if line.endswith(b"\n")]
-    return int(whole[-1])
+        os.kill(child, signal.SIGKILL)
+        lines = [first, *said.read().splitlines(keepends=True)]
+    os.waitpid(child, 0)
+    return int([line for line in lines if line.endswith(b"\n")][-1])
+
+
+def _acknowledge(writer: int, k: int) -> None:
+    os.write(writer, b"%d\n" % k)
 
 
 def tear(count: int, seed: int) -> Figures:  # noqa: ARG001
@@ -202,14 +205,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=[*_PARTS, "work"])
-    parser.add_argument("folder", type=Path, nargs="?", help="for work alone: where to record")
+    parser.add_argument("part", choices=_PARTS)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    if args.part == "work":
-        work(args.folder, _acknowledge)
-        return
     sys.stdout.write(json.dumps(_PARTS[args.part](args.count, args.seed), indent=1) + "\n")
 
 
