@@ -182,7 +182,11 @@ class Server:
         self._reply(message.fields["id"], from_report(report))
 
     def _reply(self, request: int, answer: Message) -> None:
-        told = {"id": request, "stopped_at_s": self._stopped_at_s, "content": dict(answer.fields)}
+        told: dict[str, Any] = {
+            "id": request,
+            "stopped_at_s": self._stopped_at_s,
+            "content": dict(answer.fields),
+        }
         if self._work[0] == request:
             told["work"] = [*self._work[1:], time.monotonic_ns()]
         self._channel.send(Message(answer.kind, told, answer.arrays))
