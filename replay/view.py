@@ -96,8 +96,7 @@ def _is_calm(span: RecordedSpan) -> bool:
     return (
         span.name.startswith("chunk ")
         and span.status is SpanStatus.OK
-        and not span.logs
-        and all(child.name == names.BODY_EXECUTE and child.status is SpanStatus.OK for child in span.children)
+        and not (span.children or span.logs)
         and span.attributes.get(names.GUARD_DECISION) in (None, "pass")
         and not near_scores(span, _CALM_SHARE)
     )

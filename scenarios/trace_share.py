@@ -54,10 +54,12 @@ class _Silent:
     def nothing(self, *_: object) -> None:
         return None
 
-    set = update = log = link = fail = sync = result = nothing
+    set = update = log = link = fail = sync = result = finish = nothing
 
     def __enter__(self) -> Self:
         return self
+
+    begin = __enter__
 
     def __exit__(self, *_: object) -> None:
         return None

@@ -79,7 +79,8 @@ def _data(run: Run) -> dict[str, Any]:
     samples = list(samples_of(run))
     return {
         "length": max(0.01, _t(run, end_ns)),
-        "spans": [_span(run, span, depth) for depth, span in run.walk()],
+        # The body's work on a chunk says nothing that the chunk beside it does not.
+        "spans": [_span(run, span, depth) for depth, span in run.walk() if span.name != names.BODY_EXECUTE],
         "frames": _frames(run, images),
         "images": images,
         "scores": _scores(run, samples),
