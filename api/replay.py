@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from traces.run import Run
 
 OVERRIDES = ("policy", "planner", "weights", "seed")
+# Those that are looked at anew each time; the others are fixed when a command begins.
+BUDGETS = ("attempts", "plans", "questions", "refuted", "fruitless")
 
 
 def recorded_options(run: Run) -> RunOptions:
@@ -43,24 +45,23 @@ def recorded_options(run: Run) -> RunOptions:
 
 def parse_overrides(policy: str | None, planner: str | None, pairs: Iterable[str]) -> dict[str, str]:
     """What is to be different: two options and any `KEY=VALUE`. Raises `TandemError` (`OVERRIDE_UNKNOWN`)."""
-    from agent.budgets import Budgets
-
     told: dict[str, str | None] = {"policy": policy, "planner": planner}
     for pair in pairs:
         key, _, text = pair.partition("=")
         told[key.strip()] = text.strip()
-    known = (*OVERRIDES, *(item.name for item in fields(Budgets)))
+    known = (*OVERRIDES, *BUDGETS)
     for key, value in told.items():
         if key not in known or value == "":
             raise TandemError(
-                "OVERRIDE_UNKNOWN", f"cannot set {key[:40]!r} so", fix=f"write KEY=VALUE with one of {known}"
+                "OVERRIDE_UNKNOWN",
+                f"cannot set {key[:40]!r} so",
+                fix=f"write KEY=VALUE, KEY one of {', '.join(known)}",
             )
     return {key: value for key, value in told.items() if value is not None}
 
 
 def make_fork(chunk: int, modules: Modules, options: RunOptions, told: Mapping[str, str]) -> Fork:
     """The change that overrides ask for; modules that stay the same are the same objects."""
-    from agent.budgets import Budgets
     from replay.fork import Fork
     from skills.router import PolicyKind
 
@@ -73,8 +74,7 @@ def make_fork(chunk: int, modules: Modules, options: RunOptions, told: Mapping[s
         then = replace(then, policies=load_policies(changed), only=only)
     if "planner" in told:
         then = replace(then, planner=make_planner(told["planner"]))
-    kinds = {item.name: type(getattr(Budgets(), item.name)) for item in fields(Budgets)}
-    budgets = {key: kinds[key](_number(told[key], key)) for key in kinds.keys() & told.keys()}
+    budgets = {key: int(_number(told[key], key)) for key in BUDGETS if key in told}
     return Fork(chunk, None if then is modules else then, budgets, told)
 
 

@@ -56,7 +56,7 @@ class Fork:
 
     chunk: int
     then: Modules | None = None
-    budgets: Mapping[str, int | float] | None = None
+    budgets: Mapping[str, int] | None = None
     told: Mapping[str, str] | None = None
 
 
@@ -220,5 +220,5 @@ class _Budgets:
 def _budgets(prefix: Prefix, change: Fork) -> Budgets | None:
     if not change.budgets:
         return None
-    later = replace(Budgets(), **change.budgets)  # type: ignore[arg-type]  # the caller has checked the names
+    later = replace(Budgets(), **change.budgets)  # type: ignore[arg-type]  # all of them are int
     return cast(Budgets, _Budgets(prefix, later))

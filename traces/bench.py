@@ -107,10 +107,10 @@ def recorded_runs(folder: Path) -> dict[str, object]:
     minutes = sum(_body_minutes(run) for run in moved)
     resolved = [resolve_all(run) for run in moved]
     longest = max(moved, key=lambda run: len(run.named(names.CHUNK)))
-    began = time.perf_counter()
     last = longest.named(names.CHUNK)[-1]
+    began, cpu = time.perf_counter(), time.process_time()
     why(read_run(longest.folder), last)
-    took_s = time.perf_counter() - began
+    took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     log = sum((run.folder / TRACE_FILE).stat().st_size for run in moved)
     blobs = sum(path.stat().st_size for run in moved for path in (run.folder / "blobs").iterdir())
     images = sum(_image_bytes(run) for run in moved)
@@ -124,6 +124,7 @@ def recorded_runs(folder: Path) -> dict[str, object]:
         "dangling": [text for item in resolved for text in item.dangling][:10],
         "longest_run_chunks": len(longest.named(names.CHUNK)),
         "why_s": round(took_s, 3),
+        "why_cpu_s": round(cpu_s, 3),
     }
 
 
