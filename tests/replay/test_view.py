@@ -43,6 +43,11 @@ def _record(folder: Path, *, die: bool = False) -> Path:
     return folder
 
 
+def _killed(folder: Path) -> Path:
+    """A run that never ended; what stays open in its own context is not open for others."""
+    return copy_context().run(_record, folder, die=True)
+
+
 def test_the_timeline_tells_results_and_causes(tmp_path: Path) -> None:
     text = _show(_record(tmp_path / "run"))
     assert "clear the [bold]table" in text
@@ -65,8 +70,7 @@ def test_calm_chunks_are_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_says_so(tmp_path: Path) -> None:
-    # In a context of its own, so that what stays open there is not open for others.
-    text = _show(copy_context().run(_record, tmp_path / "run", die=True))
+    text = _show(_killed(tmp_path / "run"))
     assert re.search(r"\? invoke_workflow command [0-9a-f]{6}  lost", text)
     assert "killed" in text
 
@@ -82,7 +86,7 @@ def test_damage_is_shown_after_what_is_good(tmp_path: Path) -> None:
 
 
 def test_viewing_changes_nothing(tmp_path: Path) -> None:
-    folder = _record(tmp_path / "run", die=True)
+    folder = _killed(tmp_path / "run")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     _show(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
