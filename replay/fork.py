@@ -220,5 +220,5 @@ class _Budgets:
 def _budgets(prefix: Prefix, change: Fork) -> Budgets | None:
     if not change.budgets:
         return None
-    later = replace(Budgets(), **change.budgets)  # type: ignore[arg-type]  # all of them are int
+    later = replace(Budgets(), **change.budgets)
     return cast(Budgets, _Budgets(prefix, later))
