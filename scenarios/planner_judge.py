@@ -61,8 +61,8 @@ def judge(case: Case, scene: Scene, decision: Plan | Question | Refusal) -> Judg
             right = case.silent & {"refuse", "still"}
             return Judgement(Verdict.RIGHT if right else Verdict.REFUSED, f"{code}: {message}")
     if not decision.graph:
-        right = bool(case.silent & {"nothing", "still"}) or any(_ends(w, scene, scene) for w in case.ends)
-        return Judgement(Verdict.RIGHT if right else Verdict.IDLE, "nothing to do")
+        idle = bool(case.silent & {"nothing", "still"}) or any(_ends(w, scene, scene) for w in case.ends)
+        return Judgement(Verdict.RIGHT if idle else Verdict.IDLE, "nothing to do")
     proof = prove(decision.graph, scene, decision.goal)
     if not isinstance(proof, Proof):
         return Judgement(Verdict.UNPROVED, proof.reason)
