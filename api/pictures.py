@@ -65,7 +65,7 @@ def plan_tree(graph: SkillGraph, title: str) -> Tree:
 
 def _words(node: SkillNode, *, named: bool) -> str:
     skill = node.skill
-    words = [skill.name, *filter(None, [skill.subject])] if named else [skill.name]
+    words: list[str] = [skill.name, *filter(None, [skill.subject])] if named else [skill.name]
     match skill:
         case Put(place=place):
             words.append(f"in the {place.phrase}")

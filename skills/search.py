@@ -29,6 +29,7 @@ from vla_low_level.nouns import Opening, Place
 
 MAX_EXPANSIONS = 20_000
 Key = tuple[object, ...]
+_Entry = tuple[int, int, int, State, tuple[Skill, ...]]
 
 
 def shortest(
@@ -39,7 +40,7 @@ def shortest(
     A* (Hart, Nilsson and Raphael 1968); the estimate counts the steps that each unmet goal needs at least.
     """
     start, order = State.of(scene), count()
-    queue = [(_estimate(start, goal), 0, next(order), start, ())]
+    queue: list[_Entry] = [(_estimate(start, goal), 0, next(order), start, ())]
     best: dict[Key, int] = {}
     for _ in range(max_expansions):
         if not queue:
