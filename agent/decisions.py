@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
 from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import Answer, Failure, History, Plan, Question, Refusal
+from agent.planner.protocol import Answer, Correction, Failure, History, Plan, Question, Refusal
 from skills.graph import SkillGraph
 from skills.predicates import Predicate
 
@@ -25,7 +25,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
             return {
                 "kind": "plan",
                 "graph": decision.graph.as_json(),
-                "goal": [{"predicate": type(term).__name__, **asdict(term)} for term in decision.goal],
+                "goal": _terms(decision.goal),
                 "form": decision.form.model_dump(mode="json") if decision.form else None,
                 "log_probability": decision.log_probability,
             }
@@ -54,22 +54,18 @@ def read_decision(told: Mapping[str, Any]) -> Decision:
 
 def history_json(history: Sequence[History]) -> list[dict[str, Any]]:
     """What the planner was told of before."""
-    return [
-        {"kind": "failure", **asdict(item)}
-        if isinstance(item, Failure)
-        else {"kind": "answer", "question": _question(item.question), "answer": item.answer}
-        for item in history
-    ]
+    return [_item(item) for item in history]
+
+
+def _item(item: History) -> dict[str, Any]:
+    if isinstance(item, Answer):
+        return {"kind": "answer", "question": _question(item.question), "answer": item.answer}
+    return {"kind": type(item).__name__.lower(), **asdict(item)}
 
 
 def read_history(told: Sequence[Mapping[str, Any]]) -> tuple[History, ...]:
     """The history that `history_json` wrote. Raises as `read_decision`."""
-    return tuple(
-        Failure(item["node"], item["object"], item["reason"])
-        if item["kind"] == "failure"
-        else Answer(_read_question(item["question"]), item["answer"])
-        for item in told
-    )
+    return tuple(_READ[item["kind"]](item) for item in told)
 
 
 def _question(question: Question) -> dict[str, Any]:
@@ -78,6 +74,17 @@ def _question(question: Question) -> dict[str, Any]:
 
 def _read_question(told: Mapping[str, Any]) -> Question:
     return Question(told["text"], tuple(told["options"]), told["code"], tuple(told["objects"]))
+
+
+_READ: dict[str, Callable[[Mapping[str, Any]], History]] = {
+    "failure": lambda item: Failure(item["node"], item["object"], item["reason"]),
+    "answer": lambda item: Answer(_read_question(item["question"]), item["answer"]),
+    "correction": lambda item: Correction(item["text"]),
+}
+
+
+def _terms(terms: Sequence[Predicate]) -> list[dict[str, Any]]:
+    return [{"predicate": type(term).__name__, **asdict(term)} for term in terms]
 
 
 def _predicate(told: Mapping[str, Any]) -> Predicate:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from agent.ask import Asker
 from agent.budgets import Budgets
+from agent.course import Course
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
@@ -15,8 +16,7 @@ from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground
 from agent.planner.instruction import clean_instruction
-from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import Answer, Failure, History, Plan, Planner, Question, Refusal
+from agent.planner.protocol import Answer, Failure, Plan, Planner, Question, Refusal
 from agent.sight import Perceiver, Sight
 from agent.skill_runner import SkillRunner
 from skills.graph import SkillGraph, SkillNode
@@ -27,7 +27,7 @@ from skills.verify import Proof, prove
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
-from traces.span import Links, SpanRef
+from traces.span import Links
 from vla_low_level.chunk_executor import Clock
 from vla_low_level.policies.specialist import SpecialistPolicy
 from vla_low_level.policy import Policy
@@ -45,26 +45,6 @@ class _Ending:
     code: str = ""
     message: str = ""
     fix: str = ""
-
-
-@dataclass
-class _Course:
-    """What has happened in this command so far."""
-
-    instruction: str
-    history: list[History] = field(default_factory=list)
-    versions: int = 0
-    questions: int = 0
-    refuted: int = 0
-    fruitless: int = 0
-    steps_done: int = 0
-    placed: int = 0
-    retries: int = 0
-    trigger: str = "initial"
-    form: LogicalForm | None = None
-    cause: SpanRef | None = None
-    start_s: float = 0.0
-    end_s: float = 0.0
 
 
 def _ignore(_event: Event) -> None:
@@ -146,7 +126,7 @@ class Executive:
     def run(self, instruction: str) -> CommandResult:
         """Carry out a command in plain words. Always returns; the result names what went wrong."""
         began = time.monotonic()
-        course = _Course(instruction)
+        course = Course(instruction)
         try:
             ending = self._recorded(course)
         except TandemError as error:
@@ -170,7 +150,7 @@ class Executive:
         self._listener(Finished(result))
         return result
 
-    def _recorded(self, course: _Course) -> _Ending:
+    def _recorded(self, course: Course) -> _Ending:
         """The command inside its root span; what goes wrong becomes its ending."""
         with self._recorder.span(names.COMMAND, {names.COMMAND_TEXT: course.instruction[:4000]}) as span:
             try:
@@ -212,7 +192,7 @@ class Executive:
         except TandemError:
             return otherwise_s
 
-    def _agent(self, course: _Course) -> _Ending:
+    def _agent(self, course: Course) -> _Ending:
         """System 2's loop, bounded by the budgets."""
         with self._recorder.span(names.AGENT, {names.AGENT_NAME: "planner"}):
             self._sight.look(self._nodes.hands.held)
@@ -225,7 +205,7 @@ class Executive:
                     return ending
             return _Ending(Outcome.NEEDS_HELP, "NO_PROGRESS", f"not finished after {course.versions} plans")
 
-    def _follow(self, decision: Plan | Question | Refusal, course: _Course) -> _Ending | None:
+    def _follow(self, decision: Plan | Question | Refusal, course: Course) -> _Ending | None:
         """Act on what the planner said. None: go on planning."""
         match decision:
             case Refusal(code=code, message=message, fix=fix):
@@ -240,7 +220,7 @@ class Executive:
             case Plan():
                 return self._carry_out(decision, course)
 
-    def _plan(self, course: _Course) -> Plan | Question | Refusal:
+    def _plan(self, course: Course) -> Plan | Question | Refusal:
         """Ask the planner, and write down what it was asked, what it said and what it cost."""
         scene = self._sight.scene
         links: Links = [(self._sight.span, names.LinkKind.OBSERVED)] if self._sight.span else []
@@ -281,7 +261,7 @@ class Executive:
             with self._recorder.span(names.CHAT.format(model=chat.model), facts):
                 pass
 
-    def _put_question(self, question: Question, course: _Course) -> _Ending | None:
+    def _put_question(self, question: Question, course: Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""
         answer = self._ask_person(question.text, question.options, course)
         if answer is None:
@@ -292,7 +272,7 @@ class Executive:
         course.trigger = "human"
         return None
 
-    def _ask_person(self, text: str, options: tuple[str, ...], course: _Course) -> str | None:
+    def _ask_person(self, text: str, options: tuple[str, ...], course: Course) -> str | None:
         """The answer, or None when there is nobody, they have left, or they have been asked enough."""
         self._listener(Asked(text, options, None))
         if self._ask is None or course.questions >= self._budgets.questions:
@@ -310,7 +290,7 @@ class Executive:
             self._listener(Asked(text, options, answer))
         return answer
 
-    def _carry_out(self, plan: Plan, course: _Course) -> _Ending | None:
+    def _carry_out(self, plan: Plan, course: Course) -> _Ending | None:
         """Prove the plan, then do it node by node. None: look again and go on planning."""
         scene = self._sight.scene
         version, course.versions = course.versions, course.versions + 1
@@ -325,6 +305,8 @@ class Executive:
                 return _Ending(Outcome.FAILED, "PLAN_INVALID", proof.reason, "say it in other words")
             return None
         course.refuted = 0
+        if course.oscillates(scene, plan):
+            return self._stuck(None, course)
         self._listener(PlanMade(plan.graph, version, course.trigger))
         before = course.placed
         result = self._do(plan.graph, course)
@@ -336,7 +318,7 @@ class Executive:
             return self._stuck(result, course)
         return None
 
-    def _do(self, graph: SkillGraph, course: _Course) -> NodeResult | None:
+    def _do(self, graph: SkillGraph, course: Course) -> NodeResult | None:
         """Do every node that can be done. None when all were; else the result that ended it."""
         done: frozenset[str] = frozenset()
         while len(done) < len(graph.nodes):
@@ -364,7 +346,7 @@ class Executive:
         able = [node for node in ready if first_unmet(node.skill.preconditions(), state) is None]
         return min(able or ready, key=lambda node: self._nodes.hands.difficulty(node.skill, scene))
 
-    def _stuck(self, result: NodeResult | None, course: _Course) -> _Ending | None:
+    def _stuck(self, result: NodeResult | None, course: Course) -> _Ending | None:
         """Trying again has not helped: a person decides."""
         why = result.reason if result else "nothing changed"
         text = f"I am not getting further: {why}. What shall I do?"

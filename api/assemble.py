@@ -153,8 +153,10 @@ def run_scored(options: RunOptions) -> tuple[CommandResult, SceneTruth]:
         return result, session.robot.truth()
 
 
-def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal]:
-    """Perceive and plan without any motion and without a record."""
+def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal, float]:
+    """Perceive and plan without any motion and without a record; with the time that planning took, s."""
+    import time
+
     from agent.planner.instruction import clean_instruction
     from sim.robot import SimRobot
 
@@ -163,7 +165,9 @@ def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal]
         perceiver = _perceiver()
         planner = make_planner(options.planner)
         scene = perceiver(robot.observe(("overhead",)), None, None)
-        return scene, planner.plan(instruction, scene, ())
+        began = time.monotonic()
+        decision = planner.plan(instruction, scene, ())
+        return scene, decision, time.monotonic() - began
 
 
 def _assemble(

@@ -118,11 +118,15 @@ def run(  # noqa: PLR0913
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913
     text: Words,
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="Print the graph as a Mermaid flowchart.")
+    ] = False,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the graph into a PNG file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what would be done, without moving: perceive the scene and plan on it.
@@ -131,14 +135,16 @@ def plan(
     Examples:
       tandem plan "sort the cubes by colour" --scene cubes
       tandem plan "clear the table" --scene my_table.yaml --json
+      tandem plan "put all cups in the sink, then clear the table" --scene kitchen --png plan.png
     """  # noqa: D301 (as above)
     from api.assemble import RunOptions
 
     console = Console(stderr=as_json, quiet=as_json)
     with told_errors(as_json=as_json):
-        from api.plan import show_plan
+        from api.plan import Shown, show_plan
 
-        understood = show_plan(RunOptions(text, scene, seed, planner), console, as_json=as_json)
+        shown = Shown(as_json, mermaid, png)
+        understood = show_plan(RunOptions(text, scene, seed, planner), console, shown)
     if not understood:
         raise typer.Exit(FAILED)
 

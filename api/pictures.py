@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from skills.graph import SkillGraph, SkillNode
-from skills.library import Put
+from skills.library import Press, Push, Put, Stack
 from skills.scene import Scene
 from vla_low_level.nouns import Colour
 
@@ -65,8 +65,17 @@ def plan_tree(graph: SkillGraph, title: str) -> Tree:
 
 def _words(node: SkillNode, *, named: bool) -> str:
     skill = node.skill
-    words = [skill.name, *filter(None, [skill.subject])] if named else [skill.name]
-    return " ".join([*words, f"in the {skill.place.phrase}"] if isinstance(skill, Put) else words)
+    words: list[str] = [skill.name, *filter(None, [skill.subject])] if named else [skill.name]
+    match skill:
+        case Put(place=place):
+            words.append(f"in the {place.phrase}")
+        case Stack(base=base):
+            words.append(f"on {base}")
+        case Push(side=side):
+            words.append(f"to the {side.value}")
+        case Press(switch=switch):
+            words.append(f"for the lamp to be {switch.value}")
+    return " ".join(words)
 
 
 def _others(waits: list[str]) -> str:

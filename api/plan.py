@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -12,49 +15,78 @@ from agent.planner.protocol import Plan, Question, Refusal
 from api.assemble import RunOptions, plan_command
 from api.pictures import plan_tree, scene_table
 from api.text import printable
+from skills.render import as_mermaid, as_picture
 from skills.scene import Scene
-from skills.verify import Proof, prove
+from skills.verify import Proof, Refutation, prove
 
 
-def show_plan(options: RunOptions, console: Console, *, as_json: bool) -> bool:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How a plan is shown.
+
+    Attributes:
+        as_json: One JSON object on stdout and nothing else.
+        mermaid: Print the graph in Mermaid's syntax.
+        png: Draw the graph into this file.
+    """
+
+    as_json: bool = False
+    mermaid: bool = False
+    png: Path | None = None
+
+
+def show_plan(options: RunOptions, console: Console, shown: Shown) -> bool:
     """Perceive, plan, prove and show; True when there is a plan that works."""
     with console.status("looking and thinking"):
-        scene, decision = plan_command(options)
-    if as_json:
-        told = _as_json(scene, decision)
+        scene, decision, planning_s = plan_command(options)
+    began = time.monotonic()
+    proof = prove(decision.graph, scene, decision.goal) if isinstance(decision, Plan) else None
+    proving_s = time.monotonic() - began
+    if isinstance(decision, Plan) and shown.png is not None:
+        as_picture(decision.graph).save(shown.png)
+    if shown.as_json:
+        told = _as_json(scene, decision, proof)
+        told["seconds"] = {"planning": round(planning_s, 4), "proof": round(proving_s, 4)}
         sys.stdout.write(json.dumps(told) + "\n")
         return "order" in told
     console.print(scene_table(scene))
     match decision:
-        case Plan(graph=graph, goal=goal):
-            console.print(plan_tree(graph, "plan") if graph else "nothing to do: it is already so")
-            proof = prove(graph, scene, goal)
-            console.print(
-                "proved" if isinstance(proof, Proof) else Text(f"cannot work: {printable(proof.reason)}")
-            )
-            return isinstance(proof, Proof)
+        case Plan():
+            _show(decision, proof, console, shown)
         case Question(text=text, options=choices):
             console.print(Text(printable("\n  - ".join((f"? {text}", *choices)))))
         case Refusal(code=code, message=message, fix=fix):
             console.print(Text(printable(f"{code} {message}" + (f"\nfix: {fix}" if fix else ""))))
-    return False
+    console.print(Text(f"planned in {planning_s:.2f} s, proved in {1000 * proving_s:.1f} ms", "dim"))
+    return isinstance(proof, Proof)
 
 
-def _as_json(scene: Scene, decision: Plan | Question | Refusal) -> dict[str, object]:
+def _show(plan: Plan, proof: Proof | Refutation | None, console: Console, shown: Shown) -> None:
+    console.print(plan_tree(plan.graph, "plan") if plan.graph else "nothing to do: it is already so")
+    if shown.mermaid:
+        sys.stdout.write(as_mermaid(plan.graph) + "\n")
+    if isinstance(proof, Refutation):
+        console.print(Text(f"cannot work: {printable(proof.reason)}"))
+    else:
+        console.print("proved")
+
+
+def _as_json(
+    scene: Scene, decision: Plan | Question | Refusal, proof: Proof | Refutation | None
+) -> dict[str, object]:
     seen = scene.model_dump(mode="json")
     match decision:
-        case Plan(graph=graph, goal=goal, form=form):
-            proof = prove(graph, scene, goal)
-            proved = {"order": list(proof.order)} if isinstance(proof, Proof) else {"refuted": proof.reason}
+        case Plan(graph=graph, form=form):
+            proved = {"order": list(proof.order)} if isinstance(proof, Proof) else {"refuted": _reason(proof)}
             understood = form.model_dump(mode="json") if form else None
-            return {"decision": "plan", "scene": seen, "understood": understood, **graph.as_json(), **proved}
+            told = {"decision": "plan", "scene": seen, "understood": understood}
+            return {**told, **graph.as_json(), **proved}
         case Question(text=text, options=options, code=code):
-            return {
-                "decision": "question",
-                "scene": seen,
-                "code": code,
-                "text": text,
-                "options": list(options),
-            }
+            asked = {"code": code, "text": text, "options": list(options)}
+            return {"decision": "question", "scene": seen, **asked}
         case Refusal(code=code, message=message, fix=fix):
             return {"decision": "refusal", "scene": seen, "code": code, "message": message, "fix": fix}
+
+
+def _reason(proof: Proof | Refutation | None) -> str:
+    return proof.reason if isinstance(proof, Refutation) else ""

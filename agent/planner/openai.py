@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,16 +25,20 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from agent.planner.breaker import Breaker
 from agent.planner.grounder import ground
 from agent.planner.logical_form import LogicalForm, schema
 from agent.planner.prompts import messages
 from agent.planner.protocol import Chat, History, Plan, Question, Refusal
 from agent.planner.transport import TransientError, bad_response, post
 from skills.scene import Scene
+from skills.verify import Refutation, prove
 from traces.errors import TandemError
 
 DEADLINE_S = 30.0
-MAX_TOKENS = 400
+MAX_TOKENS = 1024
+MORE_TOKENS = 2048
+_ENDLESS = re.compile(r"\s{200}")
 TRIES = 3
 _jitter = wait_random_exponential(multiplier=0.2, max=2.0)
 
@@ -51,10 +58,11 @@ class OpenAIPlanner:
         self._url = str(parsed).rstrip("/") + "/chat/completions"
         self._model = model
         self._deadline_s = deadline_s
+        self._breaker = Breaker()
         self.planner_id = f"openai:{parsed.host}#{model}"
 
     def plan(self, instruction: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
-        """Ask, repair once if need be, ground.
+        """Ask, ground, prove; repair once, with the validator's or the verifier's words.
 
         Raises:
             TandemError: `LLM_UNAVAILABLE`, `LLM_TIMEOUT`, `LLM_AUTH`, `LLM_BAD_RESPONSE` or `PLAN_INVALID`.
@@ -62,25 +70,21 @@ class OpenAIPlanner:
         ends = time.monotonic() + self._deadline_s
         talk = messages(instruction, scene, history)
         chats: list[Chat] = []
-        for repair in (False, True):
-            reply = self._ask(talk, ends, chats)
-            try:
-                form = LogicalForm.parse(reply)
-            except ValidationError as error:
-                words = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:4])
-                if repair:
-                    raise TandemError(
-                        "PLAN_INVALID",
-                        f"the model's plan does not fit the plan language: {words}",
-                        fix="use a model and server with structured output, or another wording",
-                    ) from error
-                talk = [*talk, {"role": "assistant", "content": reply}]
-                talk.append({"role": "user", "content": f"That is not valid: {words}. Write only the JSON."})
-                continue
-            return _with_chats(ground(form, scene, history), tuple(chats))
-        raise AssertionError("unreachable")
+        reply = self._ask(talk, ends, chats)
+        decision = _decision(reply, scene, history)
+        if isinstance(decision, str):
+            talk = [*talk, {"role": "assistant", "content": reply}]
+            talk.append({"role": "user", "content": f"That cannot be: {decision}. Write only the JSON."})
+            decision = _decision(self._ask(talk, ends, chats), scene, history)
+        if isinstance(decision, str):
+            raise TandemError(
+                "PLAN_INVALID",
+                f"the model's plan does not fit the plan language or cannot work: {decision}",
+                fix="use a model and server with structured output, or another wording",
+            )
+        return replace(decision, chats=tuple(chats))
 
-    def _ask(self, talk: list[dict[str, str]], ends: float, chats: list[Chat]) -> str:
+    def _ask(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> str:
         """One reply, with retries inside the deadline. Every exchange is added to `chats`."""
         retrying = Retrying(
             stop=lambda state: (
@@ -90,19 +94,45 @@ class OpenAIPlanner:
             retry=retry_if_exception_type(TransientError),
             reraise=True,
         )
+        self._breaker.admit()
         try:
-            return str(retrying(self._ask_once, talk, ends, chats))
+            reply = str(retrying(self._ask_once, talk, ends, chats))
         except TransientError as transient:
+            self._breaker.failed()
             raise transient.error from transient
+        except TandemError as error:
+            if error.code == "LLM_TIMEOUT":
+                self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return reply
 
-    def _ask_once(self, talk: list[dict[str, str]], ends: float, chats: list[Chat]) -> str:
+    def _ask_once(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> str:
+        """One reply; one that was cut off is asked for once more with a larger limit, never repaired."""
+        for limit in (MAX_TOKENS, MORE_TOKENS):
+            reply, finish = self._exchange(talk, ends, chats, limit)
+            if finish == "stop" and not _ENDLESS.search(reply):
+                return reply
+            if finish != "length" or _ENDLESS.search(reply):
+                raise bad_response(
+                    f"the reply ended with {finish!r}, not by itself", "look at the server's log"
+                )
+        raise TandemError(
+            "PLAN_INVALID",
+            f"the reply was cut off at {MORE_TOKENS} tokens",
+            fix="ask for a part of it, or use a model that writes plans more briefly",
+        )
+
+    def _exchange(
+        self, talk: list[dict[str, Any]], ends: float, chats: list[Chat], limit: int
+    ) -> tuple[str, str]:
         began = time.monotonic()
         payload = {
             "model": self._model,
             "messages": talk,
             "temperature": 0,
             "seed": 0,
-            "max_tokens": MAX_TOKENS,
+            "max_tokens": limit,
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": "plan", "schema": schema(), "strict": True},
@@ -110,11 +140,21 @@ class OpenAIPlanner:
         }
         reply, finish = _reply_of(post(self._url, payload, _key(), ends))
         chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, time.monotonic() - began))
-        if finish != "stop":
-            raise bad_response(
-                f"the reply ended with {finish!r}, not by itself", "raise the model's token limit"
-            )
-        return reply
+        return reply, finish
+
+
+def _decision(reply: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal | str:
+    """What a reply comes to on the scene; as text, what is wrong with it."""
+    try:
+        form = LogicalForm.parse(reply)
+    except ValidationError as error:
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:4])
+    found = ground(form, scene, history)
+    if isinstance(found, Plan):
+        proof = prove(found.graph, scene, found.goal)
+        if isinstance(proof, Refutation):
+            return proof.reason
+    return found
 
 
 def _endpoint(url: str, model: str) -> httpx.URL:
@@ -169,13 +209,3 @@ def _reply_of(body: bytes) -> tuple[str, str]:
     if not isinstance(content, str):
         raise bad_response("the reply has no text", "use a model that answers in text")
     return content, str(finish)
-
-
-def _with_chats(result: Plan | Question | Refusal, chats: tuple[Chat, ...]) -> Plan | Question | Refusal:
-    match result:
-        case Plan():
-            return Plan(result.graph, result.goal, result.form, 0.0, chats)
-        case Question():
-            return Question(result.text, result.options, result.code, result.objects, chats)
-        case Refusal():
-            return Refusal(result.code, result.message, result.fix, chats)

@@ -98,7 +98,14 @@ class Answer:
     answer: str
 
 
-History = Failure | Answer
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person says, unasked, while the instruction is being carried out."""
+
+    text: str
+
+
+History = Failure | Answer | Correction
 
 
 class Planner(Protocol):

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.planner.grounder import DEFAULT_PLACE, ground
@@ -62,6 +62,7 @@ goals = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(items, st.lists(goals, min_size=1, max_size=3))
 def test_what_is_grounded_can_be_proved_and_leaves_nothing_to_do(things: list, wanted: list) -> None:
     start = scene(*things)

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from agent.planner.breaker import Breaker
 from agent.planner.logical_form import LogicalForm
 from agent.planner.openai import OpenAIPlanner
 from agent.planner.protocol import Plan
@@ -22,6 +23,8 @@ SCENE = Scene(
     objects=(SceneObject(id="red_cup_1", category=Category.CUP, colour=Colour.RED, position_m=(0.4, 0, 0)),),
     places=(PlaceRegion(place=Place.SINK, centre_m=(0.4, -0.4, 0), half_extent_m=(0.1, 0.1)),),
 )
+BLUE = LogicalForm.model_validate({"goals": [GOAL | {"hue": "blue"}]}, strict=False).text()
+OTHER = SceneObject(id="blue_cup_1", category=Category.CUP, colour=Colour.BLUE, position_m=(0.5, 0, 0))
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -139,7 +142,8 @@ def test_a_good_reply_becomes_a_plan_and_the_request_is_what_servers_expect(serv
         ([raw(200, gzip.compress(bytes(10_000_000)), Content_Encoding="gzip")], "LLM_BAD_RESPONSE", 1),
         ([raw(200, b"hello", Content_Encoding="gzip")], "LLM_BAD_RESPONSE", 1),
         ([raw(429, b"busy", Retry_After="60")], "LLM_UNAVAILABLE", 1),
-        ([says(GOOD[:40], "length")], "LLM_BAD_RESPONSE", 1),
+        ([says(GOOD[:40], "length")], "PLAN_INVALID", 2),
+        ([says(GOOD + " " * 300)], "LLM_BAD_RESPONSE", 1),
         ([says(GOOD, "abort")], "LLM_BAD_RESPONSE", 1),
         ([says(GOOD[:40])], "PLAN_INVALID", 2),
         ([says('{"goals":[{"intent":"explode"}]}')], "PLAN_INVALID", 2),
@@ -227,3 +231,45 @@ def test_scene_text_travels_as_quoted_data(serve) -> None:
     plan(endpoint)
     told = endpoint.requests[0]["messages"][1]["content"]
     assert json.loads(told.removeprefix("Scene (data): "))["objects"] == [{"is": "red cup", "in": "table"}]
+
+
+def test_a_reply_that_was_cut_off_is_asked_for_once_more_with_a_larger_limit(serve) -> None:
+    endpoint = serve(says(GOOD[:40], "length"), says(GOOD))
+    assert isinstance(plan(endpoint), Plan)
+    first, second = (request["max_tokens"] for request in endpoint.requests)
+    assert second > first
+
+
+def test_a_plan_that_cannot_work_goes_back_with_the_verifiers_words(serve) -> None:
+    held = SCENE.model_copy(update={"held": "blue_cup_1", "objects": (*SCENE.objects, OTHER)})
+    endpoint = serve(says(GOOD), says(BLUE))
+    result = OpenAIPlanner(endpoint.url, "m").plan("put the red cup in the sink", held, ())
+    assert isinstance(result, Plan)
+    assert "hand_empty" in endpoint.requests[1]["messages"][-1]["content"]
+    assert len(result.chats) == 2
+
+
+def test_an_endpoint_that_keeps_failing_is_left_alone_for_a_while(serve) -> None:
+    endpoint = serve(raw(429, b"busy", Retry_After="60"))
+    planner = OpenAIPlanner(endpoint.url, "m", deadline_s=2.0)
+    for _ in range(8):
+        with pytest.raises(TandemError) as caught:
+            planner.plan("put the red cup in the sink", SCENE, ())
+        assert caught.value.code == "LLM_UNAVAILABLE"
+    assert len(endpoint.requests) == 5
+
+
+def test_the_breaker_lets_one_call_through_after_its_rest_and_closes_again() -> None:
+    now = [0.0]
+    breaker = Breaker(clock=lambda: now[0])
+    for _ in range(5):
+        breaker.admit()
+        breaker.failed()
+    with pytest.raises(TandemError):
+        breaker.admit()
+    now[0] = 31.0
+    breaker.admit()
+    with pytest.raises(TandemError):
+        breaker.admit()
+    breaker.succeeded()
+    breaker.admit()

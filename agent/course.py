@@ -1,0 +1,45 @@
+"""How far one command has come, and whether it goes round in circles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.planner.logical_form import LogicalForm
+from agent.planner.protocol import History, Plan
+from skills.predicates import State
+from skills.scene import Scene
+from traces.span import SpanRef
+
+SAME_AGAIN = 4
+
+
+@dataclass
+class Course:
+    """What has happened in this command so far."""
+
+    instruction: str
+    history: list[History] = field(default_factory=list)
+    versions: int = 0
+    questions: int = 0
+    refuted: int = 0
+    fruitless: int = 0
+    steps_done: int = 0
+    placed: int = 0
+    retries: int = 0
+    trigger: str = "initial"
+    form: LogicalForm | None = None
+    seen: dict[str, int] = field(default_factory=dict)
+    cause: SpanRef | None = None
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+    def oscillates(self, scene: Scene, plan: Plan) -> bool:
+        """Is this the same plan from the same state for the fourth time? Then more of it will not help."""
+        state = State.of(scene)
+        where = sorted((name, str(place), state.on.get(name, "")) for name, place in state.location.items())
+        key = repr((where, state.held, state.drawer, state.lamp, plan.graph.as_json()))
+        self.seen[key] = self.seen.get(key, 0) + 1
+        if self.seen[key] < SAME_AGAIN:
+            return False
+        self.seen.clear()
+        return True
