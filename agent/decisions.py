@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import Answer, Correction, Failure, History, Plan, Question, Refusal
+from agent.planner.protocol import Answer, Correction, Done, Failure, History, Plan, Question, Refusal
 from skills.graph import SkillGraph
 from skills.predicates import Predicate
 
@@ -26,6 +26,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
                 "kind": "plan",
                 "graph": decision.graph.as_json(),
                 "goal": _terms(decision.goal),
+                "task": [_terms(goals) for goals in decision.task],
                 "form": decision.form.model_dump(mode="json") if decision.form else None,
                 "log_probability": decision.log_probability,
             }
@@ -43,7 +44,8 @@ def read_decision(told: Mapping[str, Any]) -> Decision:
             form = None if told["form"] is None else LogicalForm.model_validate(told["form"])
             goal = tuple(_predicate(term) for term in told["goal"])
             graph = SkillGraph.model_validate(told["graph"])
-            return Plan(graph, goal, form, float(told["log_probability"]))
+            task = tuple(tuple(_predicate(term) for term in goals) for goals in told.get("task", ()))
+            return Plan(graph, goal, form, task, log_probability=float(told["log_probability"]))
         case "question":
             return _read_question(told)
         case "refusal":
@@ -80,6 +82,7 @@ _READ: dict[str, Callable[[Mapping[str, Any]], History]] = {
     "failure": lambda item: Failure(item["node"], item["object"], item["reason"]),
     "answer": lambda item: Answer(_read_question(item["question"]), item["answer"]),
     "correction": lambda item: Correction(item["text"]),
+    "done": lambda item: Done(item["node"], item["effect"]),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,9 +15,17 @@ from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
-from agent.planner.grounder import ground
+from agent.planner.grounder import ground, kept
 from agent.planner.instruction import clean_instruction
-from agent.planner.protocol import Answer, Failure, Plan, Planner, Question, Refusal
+from agent.planner.protocol import (
+    Answer,
+    Done,
+    Failure,
+    Plan,
+    Planner,
+    Question,
+    Refusal,
+)
 from agent.sight import Perceiver, Sight
 from agent.skill_runner import SkillRunner
 from skills.graph import SkillGraph, SkillNode
@@ -105,6 +114,7 @@ class Executive:
         self._listener = company.listener
         self._budgets = budgets or Budgets()
         self._cancelled = threading.Event()
+        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
         chunks = self._budgets.chunks
         self._runner = SkillRunner(
@@ -117,6 +127,10 @@ class Executive:
     def cancel(self) -> None:
         """End the command after the current chunk. Safe from any thread and from a signal handler."""
         self._cancelled.set()
+
+    def correct(self, text: str) -> None:
+        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe."""
+        self._said.put(text)
 
     @property
     def cancelled(self) -> bool:
@@ -199,6 +213,7 @@ class Executive:
             while course.versions < self._budgets.plans:
                 if self._cancelled.is_set():
                     return _cancelled()
+                course.hear(self._said)
                 decision = self._plan(course)
                 ending = self._follow(decision, course)
                 if ending is not None:
@@ -233,14 +248,15 @@ class Executive:
         with self._recorder.span(names.PLAN, facts, links) as span:
             if course.form is not None and course.trigger == "recheck":
                 # What was meant has not changed: only the scene has.
-                decision = ground(course.form, scene, course.history)
+                decision = ground(course.form, scene, course.history, course.task)
             else:
                 decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+                decision = kept(decision, course.form, course.task, scene, course.history)
             self._record_chats(decision)
             span.set(names.PLAN_DECISION, type(decision).__name__.lower())
             span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
             if isinstance(decision, Plan):
-                course.form = decision.form
+                course.form, course.task = decision.form, decision.task
                 span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))
                 span.set(names.PLAN_NODES, len(decision.graph.nodes))
             course.cause = span.ref
@@ -332,9 +348,12 @@ class Executive:
                 course.history.append(Failure(node=node.id, object=node.skill.subject, reason=result.reason))
                 course.cause = result.evidence or course.cause
                 return result
+            course.history.append(Done(node.id, str(node.skill.effects()[0])))
             course.steps_done += 1
             course.placed += not isinstance(node.skill, Pick)
             done |= {node.id}
+            if not self._said.empty():
+                return None
         return None
 
     def _choose(self, ready: tuple[SkillNode, ...]) -> SkillNode:

@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay | data | train`."""
+"""The command line: `tandem run | plan | trace | replay | data | planner | train`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.errors import FAILED, INTERRUPTED, told_errors
+from api.planner_cli import planner_app
 from api.policy_cli import data_app, train
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(trace_app, name="trace")
 app.add_typer(data_app, name="data")
+app.add_typer(planner_app, name="planner")
 app.command()(train)
 
 Words = Annotated[
@@ -123,6 +125,7 @@ def plan(  # noqa: PLR0913
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
+    explain: Annotated[bool, typer.Option("--explain", help="Say which words led to which steps.")] = False,
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print the graph as a Mermaid flowchart.")
     ] = False,
@@ -135,7 +138,7 @@ def plan(  # noqa: PLR0913
     Examples:
       tandem plan "sort the cubes by colour" --scene cubes
       tandem plan "clear the table" --scene my_table.yaml --json
-      tandem plan "put all cups in the sink, then clear the table" --scene kitchen --png plan.png
+      tandem plan "put the cups in the sink, then open the drawer" --scene kitchen --explain
     """  # noqa: D301 (as above)
     from api.assemble import RunOptions
 
@@ -143,7 +146,7 @@ def plan(  # noqa: PLR0913
     with told_errors(as_json=as_json):
         from api.plan import Shown, show_plan
 
-        shown = Shown(as_json, mermaid, png)
+        shown = Shown(as_json, explain, mermaid, png)
         understood = show_plan(RunOptions(text, scene, seed, planner), console, shown)
     if not understood:
         raise typer.Exit(FAILED)

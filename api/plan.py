@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from agent.planner.explain import explain
 from agent.planner.protocol import Plan, Question, Refusal
 from api.assemble import RunOptions, plan_command
 from api.pictures import plan_tree, scene_table
@@ -26,11 +27,13 @@ class Shown:
 
     Attributes:
         as_json: One JSON object on stdout and nothing else.
+        reasons: Say which words led to which steps.
         mermaid: Print the graph in Mermaid's syntax.
         png: Draw the graph into this file.
     """
 
     as_json: bool = False
+    reasons: bool = False
     mermaid: bool = False
     png: Path | None = None
 
@@ -63,6 +66,10 @@ def show_plan(options: RunOptions, console: Console, shown: Shown) -> bool:
 
 def _show(plan: Plan, proof: Proof | Refutation | None, console: Console, shown: Shown) -> None:
     console.print(plan_tree(plan.graph, "plan") if plan.graph else "nothing to do: it is already so")
+    if shown.reasons:
+        for reason in explain(plan, plan.said):
+            said = ", ".join(f"{w!r}" for w in reason.words) or "the sentence as a whole"
+            console.print(Text(printable(f"  {reason.node}: from {said}; read as {reason.meaning}")))
     if shown.mermaid:
         sys.stdout.write(as_mermaid(plan.graph) + "\n")
     if isinstance(proof, Refutation):
@@ -78,8 +85,9 @@ def _as_json(
     match decision:
         case Plan(graph=graph, form=form):
             proved = {"order": list(proof.order)} if isinstance(proof, Proof) else {"refuted": _reason(proof)}
-            understood = form.model_dump(mode="json") if form else None
-            told = {"decision": "plan", "scene": seen, "understood": understood}
+            understood = form.model_dump(mode="json", exclude_defaults=True) if form else None
+            reasons = [{"node": r.node, "words": list(r.words)} for r in explain(decision, decision.said)]
+            told = {"decision": "plan", "scene": seen, "understood": understood, "reasons": reasons}
             return {**told, **graph.as_json(), **proved}
         case Question(text=text, options=options, code=code):
             asked = {"code": code, "text": text, "options": list(options)}

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.modules import Modules
-from agent.planner.grounder import ground
+from agent.planner.grounder import ground, kept
 from agent.planner.instruction import clean_instruction
 from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import Plan
+from agent.planner.protocol import Plan, Task
 from replay.differences import Difference, decision_difference, output_difference, scene_difference
 from replay.recorded import Inputs, path_of, run_facts
 from skills.router import PolicyKind
@@ -105,6 +105,7 @@ class _Today:
     modules: Modules
     believed: RecordedSpan | None = None
     form: LogicalForm | None = None
+    task: Task = ()
     inputs: Inputs = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,16 +141,17 @@ class _Today:
         recheck = span.attributes.get(names.PLAN_TRIGGER) == "recheck"
         try:
             if self.form is not None and recheck:
-                now = ground(self.form, scene, history)
+                now = ground(self.form, scene, history, self.task)
             else:
                 text = clean_instruction(str(run_facts(self.run)[names.COMMAND_TEXT]))
                 now = self.modules.planner.plan(text, scene, history)
+                now = kept(now, self.form, self.task, scene, history)
         except TandemError as error:
             yield Difference(f"it now fails: {error.code}: {error.message}")
         else:
             yield decision_difference(recorded, now)
         if isinstance(recorded, Plan):
-            self.form = recorded.form
+            self.form, self.task = recorded.form, recorded.task
 
     def _route(self, span: RecordedSpan) -> Iterator[Difference | None]:
         kind = span.attributes[names.ROUTE]

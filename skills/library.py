@@ -21,7 +21,7 @@ from skills.predicates import (
     Visible,
 )
 from skills.scene import Scene
-from vla_low_level.nouns import Opening, Place, Side, Switch
+from vla_low_level.nouns import Category, Opening, Place, Side, Switch
 from vla_low_level.telling_apart import qualifier
 
 ObjectId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,48}$")]
@@ -212,5 +212,11 @@ class Press(_Skill):
 
 
 Skill = Annotated[Pick | Put | Stack | Push | OpenDrawer | CloseDrawer | Press, Field(discriminator="name")]
+STACKABLE = frozenset(
+    {(Category.CUBE, Category.CUBE), (Category.CUBE, Category.PLATE), (Category.CUP, Category.PLATE)}
+)
+"""What stands safely on what, the upper one first."""
+PUSHABLE = frozenset({Category.CUBE, Category.PLATE})
+"""What slides when it is pushed and does not fall over."""
 CARRYING = (Put, Stack)
 """Skills that begin with something in the hand and end with it let go."""

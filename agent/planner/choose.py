@@ -1,4 +1,4 @@
-"""Which planner: `embedded`, or any OpenAI-compatible server as `openai:URL#MODEL`."""
+"""Which planner: `embedded`, its model on a server, or any OpenAI-compatible server as `openai:URL#MODEL`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ def make_planner(spec: str) -> Planner:
 
         url, _, model = spec.removeprefix("openai:").partition("#")
         return OpenAIPlanner(url, model)
+    if spec.startswith("served:"):
+        from agent.planner.embedded import EmbeddedPlanner
+        from agent.planner.served import ServedWriter
+
+        url, _, model = spec.removeprefix("served:").partition("#")
+        return EmbeddedPlanner(writer=ServedWriter(url, model))
     raise TandemError(
         "PLANNER_UNKNOWN",
         f"there is no planner {spec!r}",
-        fix="use embedded, subgoal, or openai:URL#MODEL, for example openai:http://127.0.0.1:8000/v1#planner",
+        fix="use embedded, subgoal, served:URL#MODEL or openai:URL#MODEL, "
+        "for example openai:http://127.0.0.1:8000/v1#planner",
     )

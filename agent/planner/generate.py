@@ -6,237 +6,334 @@ families whose name begins with `held_` are kept for evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 
-from agent.planner.lexicon import Lexicon, Word, lexicon, read_data
-from agent.planner.logical_form import Goal, Hue, Intent, Kind, LogicalForm, Quantity, Where, Why
-from vla_low_level.nouns import Category, Colour, Place
+from agent.planner.canon import unwrapped
+from agent.planner.grammar import Clause, Maker, Steps, grammar
+from agent.planner.logical_form import LogicalForm
+from agent.planner.mentions import MAX_MENTIONS, Marked, mark, spaced
+from agent.planner.reading import read
+from agent.planner.sketch import fits
+from agent.planner.surfaces import pick
 
-Rng = np.random.Generator
+_SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_TRIES = 20
 
-TYPO_RATE = 0.08
-CAPITAL_RATE = 0.25
+
+@cache
+def sections() -> tuple[str, ...]:
+    """Sections of clauses, each as often as its weight says."""
+    return tuple(name for name, weight in grammar()["weights"].items() for _ in range(weight))
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair. `family` names the templates that it was made from."""
+    """One pair. `family` names the templates that it was made from.
+
+    Attributes:
+        instruction: In plain words; after ` | `, what a person says while it is done.
+        marked: What the language model reads.
+        sketch: What it is to write.
+        form: What that stands for.
+        family: The templates that it was made from.
+    """
 
     instruction: str
+    marked: Marked
+    sketch: str
     form: LogicalForm
     family: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Clause:
+class _Said:
+    """Text with private characters, and what it means: steps with what joins them, or an ending."""
+
     text: str
-    goal: Goal
+    pieces: list[str]
     family: str
 
 
 def example(seed: int, number: int, *, held: bool = False) -> Example:
     """Example `number` of a stream; from held-out families only when `held`."""
-    rng = np.random.default_rng([seed, number, int(held)])
-    kind = rng.random()
-    if kind < 0.16 and not held:
-        clauses = [_unsupported(rng)]
-        text = clauses[0].text
-    elif kind < 0.72 or (held and kind < 0.85):
-        clauses = [_clause(rng, held=held)]
-        text = clauses[0].text
+    for attempt in range(_TRIES):
+        maker = Maker(np.random.default_rng([seed, number, int(held), attempt]))
+        said = _held(maker) if held else _any(maker)
+        made = _example(maker, said)
+        if made is not None:
+            return made
+    raise RuntimeError(f"no example {number} of seed {seed} could be made")
+
+
+def _any(maker: Maker) -> _Said:
+    dice = maker.rng.random()
+    if dice < 0.12:
+        return _wrapped(maker, _refused(maker))
+    if dice < 0.17:
+        return _unclear(maker)
+    if dice < 0.28:
+        return _corrected(maker)
+    if dice < 0.58:
+        return _wrapped(maker, _alone(_clause(maker)))
+    if dice < 0.68:
+        return _wrapped(maker, _conditional(maker))
+    if dice < 0.74:
+        return _wrapped(maker, _more(maker))
+    return _wrapped(maker, _joined(maker))
+
+
+def _held(maker: Maker) -> _Said:
+    dice = maker.rng.random()
+    if dice < 0.8:
+        rules = grammar()["families"]
+        section = pick(maker.rng, [s for s in sections() if any(n.startswith("held_") for n in rules[s])])
+        return _wrapped(maker, _alone(maker.clause(section, held=True)))
+    return _wrapped(maker, _conditional(maker, held=True) if dice < 0.88 else _joined(maker, held=True))
+
+
+def _clause(maker: Maker) -> Clause:
+    return maker.clause(pick(maker.rng, sections()))
+
+
+def _alone(clause: Clause) -> _Said:
+    return _Said(clause.text, [p for step in clause.steps for p in step], clause.family)
+
+
+def _together(steps: Steps, joints: list[str]) -> list[str]:
+    pieces = list(steps[0])
+    for joint, step in zip(joints, steps[1:], strict=True):
+        pieces += [joint, *step]
+    return pieces
+
+
+def _joined(maker: Maker, *, held: bool = False) -> _Said:
+    """Two or three clauses, side by side, one after the other, or said the other way round."""
+    joins = grammar()["joins"]
+    name = pick(
+        maker.rng,
+        [
+            n
+            for n in ("and", "and", "then", "then", "back", "held_then", "held_back")
+            if n.startswith("held_") == held
+        ],
+    )
+    template = pick(maker.rng, joins[name])
+    clauses: dict[str, Clause] = {}
+
+    def fill(found: re.Match[str]) -> str:
+        slot, form = found.group(1), found.group(2)
+        clause = _slotted(maker, form, clauses.get("A") if slot in ("B", "B2", "C") else None)
+        clauses[slot[0]] = clause
+        return clause.text
+
+    text = _SLOT.sub(fill, maker.chosen(template))
+    ordered = [clauses[k].steps[0] for k in sorted(clauses)]
+    joint = ";" if name == "and" else ">"
+    family = f"{name}({'+'.join(sorted(clauses[k].family for k in clauses))})"
+    return _Said(text, _together(ordered, [joint] * (len(ordered) - 1)), family)
+
+
+def _slotted(maker: Maker, form: str | None, before: Clause | None) -> Clause:
+    if form is not None:
+        return maker.of_do(pick(maker.rng, tuple(grammar()[form])), form)
+    if before is not None and before.steps[0][0] == "PUT":
+        dice = maker.rng.random()
+        if dice < 0.25:
+            text, parts = maker.filled(pick(maker.rng, grammar()["more"]["gap"]))
+            return Clause(text, [_put(parts["what"], parts)], "gap", parts)
+        if dice < 0.33 and len(before.parts.get("what", ())) == 1 and "but" not in before.parts:
+            return maker.clause("put", pronoun=before.parts["what"][0])
+    return _clause(maker)
+
+
+def _put(what: list[str], parts: dict[str, list[str]]) -> list[str]:
+    step = ["PUT", *what]
+    for marker, key in (("BUT", "but"), ("AT", "at"), ("TO", "to")):
+        step += [marker, *parts[key]] if parts.get(key) else []
+    return step
+
+
+def _conditional(maker: Maker, *, held: bool = False) -> _Said:
+    rules = grammar()["conditions"]
+    kind = (
+        "held_case"
+        if held
+        else pick(maker.rng, ("there", "there", "there", "absent", "furniture", "unfurniture"))
+    )
+    template = maker.chosen(pick(maker.rng, rules[kind]))
+    marker = "UNLESS" if kind in ("absent", "unfurniture") and "{n}" not in template else "IF"
+    seen: list[str] = []
+    filling: dict[str, str] = {}
+    for slot in re.findall(r"\{(\w+)\}", template):
+        if slot in ("x", "n"):
+            sort = "no" if slot == "n" else pick(maker.rng, ("any", "any", "any", "all", "the"))
+            filling[slot] = maker.ref(sort)
+            seen = [filling[slot], *seen]
+        elif slot == "q":
+            filling[slot] = maker.ref(pick(maker.rng, ("place", "table")))
+            seen += ["AT", filling[slot]]
+        elif slot == "f":
+            sort = pick(maker.rng, ("drawer", "lamp"))
+            filling[slot] = maker.ref(sort)
+            state, words = pick(maker.rng, _STATES[sort])
+            filling["w"] = pick(maker.rng, words)
+            seen = [filling[slot], state]
+    clause = _consequence(maker, kind, filling)
+    step = [*clause.steps[0], marker, *seen]
+    text = _SLOT.sub(lambda m: clause.text if m.group(1) == "S" else filling[m.group(1)], template)
+    return _Said(text, step, f"{kind}({clause.family})")
+
+
+_STATES = {
+    "drawer": (("OPENED", ("open", "pulled out", "opened")), ("SHUT", ("closed", "shut"))),
+    "lamp": (("LIT", ("on", "lit", "switched on")), ("DARK", ("off", "dark", "switched off", "out"))),
+}
+
+
+def _consequence(maker: Maker, kind: str, filling: dict[str, str]) -> Clause:
+    """What is done if it is so: often with `it` for what was seen."""
+    if kind in ("there", "held_case") and maker.rng.random() < 0.6:
+        section = pick(maker.rng, ("put", "put", "put", "away", "trash", "push"))
+        return maker.clause(section, pronoun=filling["x"])
+    if "f" in filling and maker.rng.random() < 0.5:
+        sections = ("open", "close") if maker.refs[filling["f"]][0] == "drawer" else ("lampon", "lampoff")
+        clause = maker.clause(pick(maker.rng, sections))
+        (thing,) = clause.parts["thing"][:1]
+        maker.refs[thing] = ("it", "it") if maker.rng.random() < 0.7 else maker.refs[thing]
+        steps = [[p for p in clause.steps[0] if maker.refs.get(p, ("",))[0] != "it"]]
+        return Clause(clause.text, steps, clause.family, clause.parts)
+    return _clause(maker)
+
+
+def _more(maker: Maker) -> _Said:
+    """Something added to, or taken from, a clause that puts things somewhere."""
+    base = maker.clause("put")
+    kind = pick(maker.rng, ("too", "nots"))
+    template = pick(maker.rng, grammar()["more"][kind])
+    text, parts = maker.filled(template, {"A": base.text})
+    if kind == "too":
+        steps = [base.steps[0], _put(parts["what"], parts | {"to": base.parts["to"]})]
     else:
-        clauses, text = _joined(rng, held=held)
-    form = LogicalForm(goals=tuple(c.goal for c in clauses))
-    family = "+".join(sorted({c.family for c in clauses}))
-    return Example(_spoken(text, rng), form, family)
+        steps = [base.steps[0], ["LEAVE", *(m for key in ("n", "n2", "thing") for m in parts.get(key, []))]]
+    return _Said(text, _together(steps, [";"]), f"{kind}({base.family})")
 
 
-def _joined(rng: Rng, *, held: bool) -> tuple[list[_Clause], str]:
-    count = 2 if rng.random() < 0.75 or held else 3
-    clauses = [_clause(rng, held=False) for _ in range(count)]
-    families = _phrases()["join"]
-    chosen = families["held_order"] if held else families["two" if count == 2 else "three"]
-    text = _pick(rng, chosen)
-    for slot, clause in zip("abc", clauses, strict=False):
-        text = text.replace("{" + slot + "}", clause.text)
-    return clauses, text
-
-
-def _clause(rng: Rng, *, held: bool) -> _Clause:
-    section = _pick(rng, ("clear", "put_one", "put_one", "put_one", "put_all", "put_all", "sort"))
-    families = _phrases()[section]
-    names = [name for name in families if name.startswith("held_") == held]
-    name = _pick(rng, names)
-    template = _pick(rng, families[name])
-    return _MAKERS[section](rng, template, f"{section}.{name}")
-
-
-def _make_clear(rng: Rng, template: str, family: str) -> _Clause:
-    if "{all}" not in template:
-        goal = _goal(Intent.CLEAR, "any", "any", Quantity.ALL, "default")
-        return _Clause(template, goal, family)
-    kind, hue, phrase, known = _group(rng)
-    goal = _goal(Intent.CLEAR, kind, hue, Quantity.ALL, "default") if known else _unknown(Why.OBJECT)
-    return _Clause(template.replace("{all}", phrase), goal, family)
-
-
-def _make_put(rng: Rng, template: str, family: str) -> _Clause:
-    one = "{one}" in template
-    kind, hue, phrase, known = _single(rng) if one else _group(rng)
-    place, spoken, reachable = _place(rng)
-    quantity = Quantity.ONE if one else Quantity.ALL
-    if known and reachable:
-        goal = _goal(Intent.PUT, kind, hue, quantity, place)
+def _corrected(maker: Maker) -> _Said:
+    """An instruction, and what a person says while it is carried out."""
+    kind = pick(maker.rng, ("what", "what", "to", "to", "side", "base", "add", "but", "but", "stop", "new"))
+    sections_of = {
+        "side": ("push",),
+        "base": ("on",),
+        "but": ("table", "putbut"),
+        "stop": sections(),
+        "new": sections(),
+    }
+    section = pick(maker.rng, sections_of.get(kind, ("put",)))
+    base = maker.clause(section)
+    template = maker.chosen(pick(maker.rng, grammar()["corrections"][kind]))
+    repeated: list[str] = []
+    for old, key in (("<1>", "what"), ("<2>", "to" if kind != "base" else "b")):
+        if old in template and base.parts.get(key):
+            again = maker.ref(*maker.refs[base.parts[key][0]])
+            template = template.replace(old, again)
+            repeated.append(again)
+    if kind == "new":
+        clause = _clause(maker)
+        text, steps = template.replace("{B}", clause.text), clause.steps
     else:
-        goal = _unknown(Why.PLACE if known else Why.OBJECT)
-    text = template.replace("{one}", phrase).replace("{all}", phrase).replace("{place}", spoken)
-    return _Clause(text, goal, family)
+        text, parts = maker.filled(template)
+        steps = _mended(kind, base, parts)
+    steps = [*steps, ["LEAVE", *repeated]] if repeated else steps
+    said = _wrapped(maker, _Said(base.text, [], base.family))
+    return _Said(f"{said.text} | {text}", _together(steps, [";"] * (len(steps) - 1)), f"corrected.{kind}")
 
 
-def _make_sort(rng: Rng, template: str, family: str) -> _Clause:
-    if rng.random() < 0.4:
-        phrase, kind = (
-            _pick(rng, ("everything", "the things", "all the objects", "the objects", "all of it")),
-            "any",
-        )
-    else:
-        kind = _pick(rng, tuple(Category)).value
-        word = _pick_word(rng, lexicon().kinds[kind]).plural
-        phrase = _pick(rng, ("the {w}", "all the {w}", "all {w}", "these {w}", "{w}")).replace("{w}", word)
-    goal = _goal(Intent.SORT, kind, "any", Quantity.ALL, "default")
-    return _Clause(template.replace("{group}", phrase), goal, family)
+def _mended(kind: str, base: Clause, parts: dict[str, list[str]]) -> Steps:
+    step = base.steps[0]
+    match kind:
+        case "what":
+            at = {k: v for k, v in base.parts.items() if k == "to"}
+            return [_put(parts["what"], {**parts, **at})]
+        case "to":
+            return [_put(base.parts.get("what", []), {**base.parts, "to": parts["to"]})]
+        case "side":
+            return [[*step[: step.index("TO")], "TO", *parts["to"]]]
+        case "base":
+            return [[*step[: step.index("TO")], "TO", *parts["b"]]]
+        case "add":
+            return [step, _put(parts["what"], {**parts, "to": base.parts["to"]})]
+        case "but":
+            cut = step.index("TO") if "TO" in step else step.index("AT") if "AT" in step else len(step)
+            return [[*step[:cut], *([] if "BUT" in step else ["BUT"]), *parts["but"], *step[cut:]]]
+    return [["LEAVE"]]
 
 
-_MAKERS = {"clear": _make_clear, "put_one": _make_put, "put_all": _make_put, "sort": _make_sort}
+def _refused(maker: Maker) -> _Said:
+    kind = pick(maker.rng, ("harm", "cannot", "cannot", "bare"))
+    template = pick(maker.rng, grammar()["refused"][kind])
+    text = _SLOT.sub(lambda m: _clause(maker).text if m.group(1) in "SAB" else m.group(0), template)
+    text, _ = maker.filled(text)
+    return _Said(text, ["HARM" if kind == "harm" else "CANNOT"], f"refused.{kind}")
 
 
-def _unsupported(rng: Rng) -> _Clause:
-    if rng.random() < 0.3:
-        return _Clause(_pick(rng, _phrases()["harmful"]), _unknown(Why.HARMFUL), "harmful")
-    if rng.random() < 0.12:
-        letters = "".join(chr(97 + int(k)) for k in rng.integers(0, 26, int(rng.integers(3, 14))))
-        return _Clause(letters, _unknown(Why.UNSUPPORTED), "gibberish")
-    return _Clause(_pick(rng, _phrases()["unsupported"]), _unknown(Why.UNSUPPORTED), "unsupported")
+def _unclear(maker: Maker) -> _Said:
+    if maker.rng.random() < 0.25:
+        text, _ = maker.filled(pick(maker.rng, grammar()["unclear"]["it"]))
+        return _wrapped(maker, _Said(text, ["ASK"], "unclear.it"))
+    kind = pick(maker.rng, ("bare", "plain", "plain"))
+    template = pick(maker.rng, grammar()["unclear"][kind])
+    text = _SLOT.sub(lambda m: _clause(maker).text if m.group(1) in ("A", "B") else m.group(0), template)
+    text, _ = maker.filled(text)
+    return _Said(text, ["ASK"], f"unclear.{kind}")
 
 
-def _single(rng: Rng) -> tuple[str, str, str, bool]:
-    """Kind, hue, words and whether the robot knows it: `the red cup`."""
-    kind, word, known = _kind(rng)
-    hue, adjective = _hue(rng, always=kind == "any")
-    article = _pick(rng, ("the", "the", "the", "the", "a", "that", "this", "my", ""))
-    return kind, hue, _join(article, adjective, word.singular), known
+def _wrapped(maker: Maker, said: _Said) -> _Said:
+    """What is said around it; the canonicaliser takes most of it away again."""
+    template = maker.chosen(pick(maker.rng, grammar()["wrap"]))
+    return _Said(unwrapped(template.replace("{S}", said.text)), said.pieces, said.family)
 
 
-def _group(rng: Rng) -> tuple[str, str, str, bool]:
-    """Kind, hue, words and whether the robot knows it: `all the red cups`."""
-    if rng.random() < 0.12:
-        hue, adjective = _hue(rng, always=False)
-        return "any", hue, _join("everything", adjective) if hue != "any" else "everything", True
-    kind, word, known = _kind(rng)
-    hue, adjective = _hue(rng, always=kind == "any" and rng.random() < 0.7)
-    start = _pick(
-        rng, ("all the", "all the", "all", "all", "the", "every", "each", "all of the", "all these", "both")
-    )
-    noun = word.singular if start in ("every", "each") else word.plural
-    return kind, hue, _join(start, adjective, noun), known
+def _example(maker: Maker, said: _Said) -> Example | None:
+    """Words for the private characters; None when they would not be read back as they were meant."""
+    tokens: list[str] = []
+    starts: dict[str, int] = {}
+    for token in re.findall(r"[\ue000-\uf8ff]|\||[^\s\ue000-\uf8ff|]+", said.text):
+        if token in maker.refs:
+            starts[token] = len(" ".join(tokens)) + bool(tokens)
+            tokens += maker.refs[token][1].split()
+        elif token == "|":
+            tokens.append(token)
+        else:
+            tokens += spaced(token).split()
+    text = " ".join(tokens)
+    marked = mark(text)
+    at = {mention.start: k for k, mention in enumerate(marked.mentions, start=1)}
+    pointers = {ref: f"<{at[start]}>" for ref, start in starts.items() if start in at}
+    asked = said.pieces[0] in ("ASK", "HARM", "CANNOT")
+    if len(marked.mentions) > MAX_MENTIONS or (not asked and not _faithful(maker, marked, starts, pointers)):
+        return None
+    pieces = [pointers.get(piece, piece) for piece in said.pieces]
+    if not fits(pieces, [mention.sort for mention in marked.mentions]):
+        return None
+    sketch = "".join(pieces)
+    try:
+        form = read(sketch, marked.mentions)
+    except ValueError:
+        return None
+    return Example(text, marked, sketch, form, said.family)
 
 
-def _kind(rng: Rng) -> tuple[str, Word, bool]:
-    words = lexicon()
-    if rng.random() < 0.08:
-        return "any", _pick_word(rng, words.foreign_kinds), False
-    kind = "any" if rng.random() < 0.1 else _pick(rng, tuple(Category)).value
-    return kind, _pick_word(rng, words.kinds[kind]), True
-
-
-def _hue(rng: Rng, *, always: bool) -> tuple[str, str]:
-    if not always and rng.random() < 0.35:
-        return "any", ""
-    hue = _pick(rng, tuple(Colour)).value
-    words = lexicon().hues[hue]
-    return hue, words[0] if rng.random() < 0.7 else _pick(rng, words)
-
-
-def _place(rng: Rng) -> tuple[str, str, bool]:
-    words = lexicon()
-    article = _pick(rng, ("the", "the", "the", "the", "my", "that", ""))
-    if rng.random() < 0.06:
-        return "", _join(article, _pick(rng, words.foreign_places)), False
-    place = _pick(rng, tuple(Place)).value
-    spoken = words.places[place]
-    return place, _join(article, spoken[0] if rng.random() < 0.5 else _pick(rng, spoken)), True
-
-
-def _spoken(text: str, rng: Rng) -> str:
-    """Politeness around it, a slip of the finger, capitals and full stops."""
-    text = _pick(rng, _phrases()["wrap"]).replace("{s}", text)
-    if rng.random() < TYPO_RATE:
-        text = _typo(text, rng)
-    style = rng.random()
-    if style < CAPITAL_RATE:
-        text = text[:1].upper() + text[1:]
-    elif style < CAPITAL_RATE + 0.04:
-        text = text.upper()
-    return text + ("." if rng.random() < 0.15 and text[-1:].isalpha() else "")
-
-
-def _typo(text: str, rng: Rng) -> str:
-    """One letter doubled, dropped or swapped, inside a word of five letters or more."""
-    words = text.split()
-    long = [k for k, word in enumerate(words) if len(word) > 4 and word.isalpha()]
-    if not long:
-        return text
-    k = long[int(rng.integers(len(long)))]
-    word, at = words[k], int(rng.integers(1, len(words[k]) - 1))
-    words[k] = _pick(
-        rng,
-        (
-            word[:at] + word[at] + word[at:],
-            word[:at] + word[at + 1 :],
-            word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :],
-        ),
-    )
-    return " ".join(words)
-
-
-def _goal(intent: Intent, kind: str, hue: str, quantity: Quantity, where: str) -> Goal:
-    return Goal(
-        intent=intent, kind=Kind(kind), hue=Hue(hue), quantity=quantity, where=Where(where), why=Why.NONE
-    )
-
-
-def _unknown(why: Why) -> Goal:
-    return Goal(
-        intent=Intent.UNKNOWN,
-        kind=Kind("any"),
-        hue=Hue("any"),
-        quantity=Quantity.ALL,
-        where=Where("default"),
-        why=why,
-    )
-
-
-def _pick(rng: Rng, options: Sequence[Any]) -> Any:
-    return options[int(rng.integers(len(options)))]
-
-
-def _pick_word(rng: Rng, words: Sequence[Word]) -> Word:
-    """The plain word half of the time."""
-    return words[0] if rng.random() < 0.5 else words[int(rng.integers(len(words)))]
-
-
-def _join(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
-
-
-@cache
-def _phrases() -> dict[str, Any]:
-    return read_data("phrases")
-
-
-__all__ = ["Example", "Lexicon", "example"]
+def _faithful(maker: Maker, marked: Marked, starts: dict[str, int], pointers: dict[str, str]) -> bool:
+    """Is what was named read as that, whole and as that sort, and nothing else but `it`?"""
+    if pointers.keys() != starts.keys():
+        return False
+    for ref, pointer in pointers.items():
+        mention, (sort, words) = marked.mentions[int(pointer[1:-1]) - 1], maker.refs[ref]
+        if mention.words != words or mention.sort != sort:
+            return False
+    strange = {m.start for m in marked.mentions if m.sort != "it"} - set(starts.values())
+    return not strange

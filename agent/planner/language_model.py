@@ -1,7 +1,7 @@
 """The planner's language model as a folder: tokenizer, prompt format, weights.
 
 A plain Llama (`transformers`), so that any server that serves such folders can serve it. Every piece of a
-logical form's JSON is one token, and the prompt is the instruction in small letters.
+sketch is one token, and the prompt is the instruction with its mentions set aside.
 """
 
 from __future__ import annotations
@@ -14,32 +14,24 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from agent.planner.logical_form import Hue, Intent, Kind, Quantity, Where, Why
+from agent.planner.mentions import SORTS
+from agent.planner.sketch import PIECES, POINTERS
 
 FOLDER = Path(__file__).parent / "weights"
 PAD, BEGIN, PLAN, END = "<pad>", "<s>", "<plan>", "</s>"
-FIELDS: dict[str, tuple[str, ...]] = {
-    "intent": tuple(map(str, Intent)),
-    "kind": tuple(map(str, Kind)),
-    "hue": tuple(map(str, Hue)),
-    "quantity": tuple(map(str, Quantity)),
-    "where": tuple(map(str, Where)),
-    "why": tuple(map(str, Why)),
-}
-OPEN, NEXT, CLOSE = '{"goals":[{"intent":"', '"},{"intent":"', '"}]}'
-BETWEEN = tuple(f'","{name}":"' for name in list(FIELDS)[1:])
-VOCABULARY = 2048
-# What a chat server renders: the last message is the instruction; what comes before is for larger models.
-CHAT_TEMPLATE = BEGIN + "{{ messages[-1]['content'] | lower | trim }}" + PLAN
+WORDS_FILE = "words.json"
+VOCABULARY = 3072
+# What a chat server renders: the last message is the marked instruction.
+CHAT_TEMPLATE = BEGIN + "{{ messages[-1]['content'] }}" + PLAN
 
 
-def prompt(instruction: str) -> str:
+def prompt(marked: str) -> str:
     """The text that the model continues; the chat template renders the same."""
-    return f"{BEGIN}{instruction.lower().strip()}{PLAN}"
+    return f"{BEGIN}{marked}{PLAN}"
 
 
 def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """Byte-level BPE on instructions; nothing is out of its vocabulary."""
+    """Byte-level BPE on marked instructions; nothing is out of its vocabulary."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -50,7 +42,7 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    pieces = [OPEN, NEXT, CLOSE, *BETWEEN, *sorted({v for values in FIELDS.values() for v in values})]
+    pieces = [*POINTERS, *(f"<{sort}>" for sort in SORTS), *PIECES]
     tokenizer.add_tokens([AddedToken(piece, normalized=False) for piece in pieces])
     return tokenizer
 
@@ -58,16 +50,19 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
 def checksum(folder: Path) -> str:
     """sha256 over the files that decide what the model says."""
     digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+    for name in ("config.json", "tokenizer.json", "model.safetensors", WORDS_FILE):
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()
 
 
-def write_folder(folder: Path, model: Any, tokenizer: Tokenizer, facts: dict[str, Any]) -> None:
-    """Write the folder as Hugging Face lays it out, and `checksum.json` beside it."""
+def write_folder(
+    folder: Path, model: Any, tokenizer: Tokenizer, words: Iterable[str], facts: dict[str, Any]
+) -> None:
+    """Write the folder as Hugging Face lays it out; the words it was trained on and a checksum beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / WORDS_FILE).write_text(json.dumps(sorted(words), ensure_ascii=False) + "\n")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BEGIN,

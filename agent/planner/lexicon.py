@@ -1,8 +1,9 @@
-"""The words of the language, read from `data/`, and what an instruction names outright."""
+"""The words of the language, read from `data/`, and the patterns by which an instruction names things."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,28 +15,18 @@ DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One word for something: singular and plural."""
-
-    singular: str
-    plural: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A word of the lexicon in a text.
+class Noun:
+    """A word for a thing.
 
     Attributes:
-        name: The category, colour or place; `any` for a word such as `thing`.
-        many: For categories: plural or singular; None where the word does not tell.
-        start: First character in the text.
-        end: One past the last.
+        sort: `kind`, `ellipsis`, `foreign` or `living`.
+        name: The category it stands for; the word itself where that is none.
+        many: Plural or singular; None where the word does not tell.
     """
 
+    sort: str
     name: str
     many: bool | None
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +34,26 @@ class Lexicon:
     """Words by what they stand for.
 
     Attributes:
-        kinds: Words for each category, and for `any`.
-        hues: Words for each colour.
-        places: Words for each fixture.
-        foreign_kinds: Things that the robot does not know.
-        foreign_places: Places that it does not know.
+        nouns: Things, singular and plural.
+        hues: Colours.
+        places: Fixtures.
+        foreign_places: Places that the robot does not know.
+        numbers: Numerals.
+        phrases: Further words by their section in `words.yaml`.
     """
 
-    kinds: dict[str, tuple[Word, ...]]
-    hues: dict[str, tuple[str, ...]]
-    places: dict[str, tuple[str, ...]]
-    foreign_kinds: tuple[Word, ...]
+    nouns: dict[str, Noun]
+    hues: dict[str, str]
+    places: dict[str, str]
     foreign_places: tuple[str, ...]
+    numbers: dict[str, int]
+    phrases: dict[str, tuple[str, ...]]
 
-    def mentions(self, text: str) -> tuple[Mention, ...]:
-        """What a text in small letters names with a word of this lexicon, in the order in which it is said.
-
-        A longer word wins over a shorter one inside it: `dish rack` is a place, not a dish.
-        """
-        found = []
-        for match in _compiled().finditer(text):
-            name, many = _index()[match.group(0)]
-            found.append(Mention(name, many, match.start(), match.end()))
-        return tuple(found)
-
-    def phrases(self, *, foreign: bool) -> set[str]:
-        """Every word and phrase for what the robot knows; with `foreign`, for what it does not know too."""
-        if not foreign:
-            return set(_index())
-        kinds = {form for word in self.foreign_kinds for form in (word.singular, word.plural)}
-        return set(_index()) | kinds | set(self.foreign_places)
+    def words(self) -> frozenset[str]:
+        """Every single word that occurs in it."""
+        everything = [*self.nouns, *self.hues, *self.places, *self.foreign_places, *self.numbers]
+        everything += [phrase for phrases in self.phrases.values() for phrase in phrases]
+        return frozenset(word for phrase in everything for word in phrase.split())
 
 
 def plural(word: str) -> str:
@@ -80,12 +61,9 @@ def plural(word: str) -> str:
     return word + ("es" if word.endswith(("s", "x", "ch", "sh", "ss")) else "s")
 
 
-def _word(entry: str | list[str]) -> Word:
-    return Word(entry, plural(entry)) if isinstance(entry, str) else Word(entry[0], entry[1])
-
-
+@cache
 def read_data(name: str) -> dict[str, Any]:
-    """A data file as plain Python."""
+    """A data file as plain Python. Do not modify."""
     data = yaml.safe_load((DATA / f"{name}.yaml").read_text(encoding="utf-8"))
     return dict(data)
 
@@ -94,30 +72,81 @@ def read_data(name: str) -> dict[str, Any]:
 def lexicon() -> Lexicon:
     """The lexicon that ships with the package."""
     words = read_data("words")
+    nouns: dict[str, Noun] = {}
+    for section, sort in (("foreign_kinds", "foreign"), ("living", "living")):
+        for entry in words[section]:
+            _add(nouns, entry, sort, None)
+    for name, entries in words["kinds"].items():
+        for entry in entries:
+            _add(nouns, entry, "kind", name)
+    nouns |= {"one": Noun("ellipsis", "any", many=False), "ones": Noun("ellipsis", "any", many=True)}
+    flat = ("tables", "drawer", "lamp", "everything", "it", "them", "rest", "vague")
     return Lexicon(
-        kinds={name: tuple(_word(e) for e in entries) for name, entries in words["kinds"].items()},
-        hues={name: tuple(entries) for name, entries in words["hues"].items()},
-        places={name: tuple(entries) for name, entries in words["places"].items()},
-        foreign_kinds=tuple(_word(e) for e in words["foreign_kinds"]),
+        nouns=nouns,
+        hues={word: name for name, entries in words["hues"].items() for word in entries},
+        places={word: name for name, entries in words["places"].items() for word in entries},
         foreign_places=tuple(words["foreign_places"]),
+        numbers=dict(words["numbers"]),
+        phrases={section: tuple(words[section]) for section in flat},
     )
 
 
+def _add(nouns: dict[str, Noun], entry: str | list[str], sort: str, name: str | None) -> None:
+    one, many = (entry, plural(entry)) if isinstance(entry, str) else entry
+    for word, plurality in ((one, False), (many, True)):
+        nouns[word] = Noun(sort, name or one, None if one == many else plurality)
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern for any of some phrases, the longest first."""
+    return "(?:" + "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w))) + ")"
+
+
 @cache
-def _index() -> dict[str, tuple[str, bool | None]]:
+def mention_pattern() -> re.Pattern[str]:
+    """One pattern, with a named group for each sort of mention, on words that single spaces separate."""
     words = lexicon()
-    index: dict[str, tuple[str, bool | None]] = {}
-    for name, entries in words.kinds.items():
-        for entry in entries:
-            telling = entry.singular != entry.plural
-            index[entry.singular] = (name, False if telling else None)
-            index[entry.plural] = (name, True if telling else None)
-    for group in (words.hues, words.places):
-        index |= {word: (name, None) for name, entries in group.items() for word in entries}
-    return index
-
-
-@cache
-def _compiled() -> re.Pattern[str]:
-    longest = sorted(_index(), key=len, reverse=True)
-    return re.compile(r"\b(?:" + "|".join(re.escape(word) for word in longest) + r")\b")
+    number, hue = any_of(words.numbers), any_of(words.hues)
+    vague = any_of(words.phrases["vague"])
+    the = "(?:the|my|your|our|his|her|their|these|those|this|that|its)"
+    of = rf"(?: of(?: {the}| them)?| {the})?"
+    determiner = (
+        rf"(?:(?:only|just|exactly) )?(?:(?:all|each|both|any|{vague}){of}(?: {number})?|every(?: single)?"
+        rf"|(?:a (?:pair|couple)|{number})(?: of(?: {the})?)?|{the}(?: {number})?|an?|no)"
+    )
+    sides = "(?:(?:far )?(?:left|right)|leftmost|rightmost|left-hand|right-hand)"
+    adjective = rf"(?:other|remaining|single|whole|{sides}|{hue})"
+    beside = r"(?:on|at) (?:the|your|my) (?:far )?(?:left|right)(?: hand)?(?: side)?(?! of)"
+    is_ = "(?:(?:that|which)(?: is| are)|that's|who is)"
+    isnt = "(?:(?:that|which) (?:isn't|aren't|is not|are not))"
+    looks = rf"(?: (?:{is_} )?{hue}| {isnt} (?P<NOT>{hue}))?"
+    noun = any_of(words.nouns)
+    everything = rf"{any_of(words.phrases['everything'])}(?:'s| is| are)?"
+    places = any_of(words.places)
+    furniture = "(?:(?:the|that|this|my|your|a) )?"
+    sorts = {
+        "skip": r"(?:in|into|with) your (?:hands?|gripper|fingers?)|your arm"
+        r"|(?:in|by) (?:this|that|the) order"
+        r"|(?:get|bring|give|hand|fetch|pass|show|tell|do|let|for|with|to|help|call|buy|lend|throw) (?:me|us)"
+        r"|(?:where|what) (?:it|they) (?:belongs?|goes|go|is|are|lies|lie)"
+        r"|it (?:would|is|rains)|it's|one by one",
+        "rest": rf"{any_of(words.phrases['rest'])}(?: of (?:it|them|the things|the objects))?",
+        "place": rf"{furniture}{places}",
+        "drawer": rf"{furniture}{any_of(words.phrases['drawer'])}",
+        "lamp": rf"{furniture}{any_of(words.phrases['lamp'])}",
+        "table": rf"{furniture}(?:whole |entire )?{any_of(words.phrases['tables'])}",
+        "side": r"(?:(?:the|its|my|your) )?(?:far )?(?:left|right)(?: hand| side| edge)+"
+        r"(?: of (?:the )?table)?"
+        r"|(?<=to )the (?:left|right)(?! of)|leftwards?|rightwards?|left(?= [.,!?]| and| then|$)"
+        r"|(?<!all )right(?= [.!?]|$)",
+        "every": rf"(?P<everything>{everything}){looks.replace('NOT', 'everynot')}",
+        "alien": rf"{furniture}{any_of(words.foreign_places)}",
+        "thing": rf"(?P<det>{determiner} )?(?P<mods>(?:{adjective} )*)(?P<noun>{noun})"
+        rf"{looks.replace('NOT', 'thingnot')}(?P<beside>(?: {is_})? {beside})?",
+        "bare": rf"(?:the|that|this) (?P<barehue>{hue})(?= and| or| ,|$| in)"
+        r"|(?:the|that) (?P<bareother>other)(?! \w+s\b)",
+        "them": any_of(words.phrases["them"]),
+        "it": rf"{any_of(words.phrases['it'])}(?! is| are| was| will)(?!')",
+    }
+    body = "|".join(f"(?P<{sort}>{pattern})" for sort, pattern in sorts.items())
+    return re.compile(rf"(?<!\S)(?:{body})(?!\S)")

@@ -54,7 +54,7 @@ class OpenAIPlanner:
         Raises:
             TandemError: `PLANNER_UNKNOWN` when URL or model are not usable.
         """
-        parsed = _endpoint(url, model)
+        parsed = endpoint(url, model)
         self._url = str(parsed).rstrip("/") + "/chat/completions"
         self._model = model
         self._deadline_s = deadline_s
@@ -138,7 +138,7 @@ class OpenAIPlanner:
                 "json_schema": {"name": "plan", "schema": schema(), "strict": True},
             },
         }
-        reply, finish = _reply_of(post(self._url, payload, _key(), ends))
+        reply, finish = _reply_of(post(self._url, payload, api_key(), ends))
         chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, time.monotonic() - began))
         return reply, finish
 
@@ -157,7 +157,7 @@ def _decision(reply: str, scene: Scene, history: Sequence[History]) -> Plan | Qu
     return found
 
 
-def _endpoint(url: str, model: str) -> httpx.URL:
+def endpoint(url: str, model: str) -> httpx.URL:
     """The address, checked. Raises `TandemError` (`PLANNER_UNKNOWN`)."""
     try:
         urlsplit(url).port  # noqa: B018 - raises where httpx would only when connecting
@@ -179,7 +179,7 @@ def _endpoint(url: str, model: str) -> httpx.URL:
     return parsed
 
 
-def _key() -> str:
+def api_key() -> str:
     """The key, from the environment only. Raises `TandemError` (`LLM_AUTH`) when it cannot be sent."""
     key = (os.environ.get("TANDEM_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
     if not (key.isascii() and key.isprintable()):

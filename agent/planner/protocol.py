@@ -33,6 +33,10 @@ class Chat:
     latency_s: float
 
 
+Task = tuple[tuple[Predicate, ...], ...]
+"""For each step of a logical form, what must be true once it is done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A plan, grounded but not yet proved.
@@ -41,6 +45,8 @@ class Plan:
         graph: What to do; empty when everything is so already.
         goal: What must hold afterwards.
         form: What was understood; None when the planner has to be asked again about a later scene.
+        task: What each step of the form came to on this scene.
+        said: For each step of the form, the words that it was read from; empty where that is not known.
         log_probability: Mean over the tokens that were chosen freely; 0 where the model does not say.
         chats: Exchanges that led to it.
     """
@@ -48,6 +54,8 @@ class Plan:
     graph: SkillGraph
     goal: tuple[Predicate, ...]
     form: LogicalForm | None = None
+    task: Task = ()
+    said: tuple[tuple[str, ...], ...] = ()
     log_probability: float = 0.0
     chats: tuple[Chat, ...] = ()
 
@@ -59,7 +67,7 @@ class Question:
     Attributes:
         text: What it wants to know.
         options: Answers to choose from; empty for free text.
-        code: Stable reason: `AMBIGUOUS` or `NOT_UNDERSTOOD`.
+        code: Stable reason: `AMBIGUOUS`, `NO_PLACE` or `NOT_UNDERSTOOD`.
         objects: Ids that the options stand for, in their order.
         chats: Exchanges that led to it.
     """
@@ -105,7 +113,15 @@ class Correction:
     text: str
 
 
-History = Failure | Answer | Correction
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that has been carried out; `effect` is the predicate that it made true, as text."""
+
+    node: str
+    effect: str
+
+
+History = Failure | Answer | Correction | Done
 
 
 class Planner(Protocol):
