@@ -12,20 +12,21 @@ from functools import cache
 
 from agent.planner.lexicon import read_data
 from agent.planner.mentions import Marked
-from agent.planner.sketch import ENDINGS, POINTERS, split
+from agent.planner.sketch import CANNOT, ENDINGS, POINTERS, split
 
 
 def doubt(sketch: str, marked: Marked, known: frozenset[str]) -> str:
     """Why a sketch should not be acted on, in words for a person; empty when nothing speaks against it.
 
-    Sketches that ask or refuse are believed: they move nothing.
+    Sketches that ask or refuse are believed: they move nothing. But who names things that are known, with a
+    word that is not, is told which word that is.
     """
     pieces = split(sketch)
-    if pieces[0] in ENDINGS:
+    strange = next((word for word in marked.words if word not in known), "")
+    if pieces[0] in ENDINGS and not (strange and pieces[0] == CANNOT and len(marked.mentions) > 1):
         return ""
-    for word in marked.words:
-        if word not in known:
-            return f'I do not know the word "{word}" here'
+    if strange:
+        return f'I do not know the word "{strange}" here'
     text = marked.text
     correction = "|" in marked.words
     if correction:

@@ -12,7 +12,7 @@ from agent.outcome import CommandResult, Outcome
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive
 from agent.planner.grounder import ground
-from agent.planner.logical_form import LogicalForm
+from agent.planner.logical_form import Do, LogicalForm, Step
 from agent.planner.protocol import History, Plan, Question, Refusal
 from sim.layout import resolve
 from sim.robot import SimRobot
@@ -32,15 +32,8 @@ class ClearPlanner:
     planner_id = "always-clear"
 
     def plan(self, _words: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
-        goal = {
-            "intent": "clear",
-            "kind": "any",
-            "hue": "any",
-            "quantity": "all",
-            "where": "default",
-            "why": "none",
-        }
-        return ground(LogicalForm.model_validate({"goals": [goal]}, strict=False), scene, history)
+        form = LogicalForm(steps=(Step(do=Do.PUT_AWAY),))
+        return ground(form, scene, history)
 
 
 class BadPolicy:

@@ -12,7 +12,7 @@ from agent.outcome import Outcome
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive
 from agent.planner.grounder import ground
-from agent.planner.logical_form import LogicalForm
+from agent.planner.logical_form import Do, Hue, Kind, LogicalForm, Selector, Step, To
 from agent.planner.protocol import History, Plan, Question, Refusal
 from sim.layout import resolve
 from sim.robot import SimRobot
@@ -33,15 +33,9 @@ class PutRedAway:
     planner_id = "red-in-the-tray"
 
     def plan(self, _words: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
-        goal = {
-            "intent": "put",
-            "kind": "cube",
-            "hue": "red",
-            "quantity": "all",
-            "where": "tray",
-            "why": "none",
-        }
-        return ground(LogicalForm.model_validate({"goals": [goal]}, strict=False), scene, history)
+        red_cube = Selector(kind=Kind("cube"), hue=Hue("red"))
+        form = LogicalForm(steps=(Step(do=Do.PUT, what=(red_cube,), to=To("tray")),))
+        return ground(form, scene, history)
 
 
 class Confused:
