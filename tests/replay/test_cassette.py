@@ -19,7 +19,7 @@ from traces.recorder import Recorder
 from vla_low_level.nouns import Category, Colour, Place
 
 SAID = "put the red cup in the sink"
-FORM = '{"goals":[{"intent":"put","kind":"cup","hue":"red","quantity":"one","where":"sink","why":"none"}]}'
+FORM = '{"steps":[{"do":"put","what":[{"kind":"cup","hue":"red"}],"to":"sink"}]}'
 CUP = SceneObject(id="red_cup_1", category=Category.CUP, colour=Colour.RED, position_m=(0.4, 0.1, 0.0))
 SINK = PlaceRegion(place=Place.SINK, centre_m=(0.5, -0.3, 0.0), half_extent_m=(0.1, 0.1))
 SCENE = Scene(objects=(CUP,), places=(SINK,))
