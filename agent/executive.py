@@ -37,10 +37,9 @@ from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links
-from vla_low_level.chunk_executor import Clock
 from vla_low_level.policies.specialist import SpecialistPolicy
 from vla_low_level.policy import Policy
-from vla_low_level.robot import Robot
+from vla_low_level.robot import Clock, Robot
 
 BAD_INPUT = frozenset({"EMPTY_INSTRUCTION", "INSTRUCTION_TOO_LONG", "BAD_TEXT"})
 GIVE_UP, GO_ON = "stop here", "try again"

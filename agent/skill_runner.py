@@ -21,12 +21,12 @@ from skills.router import Route
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder, SpanRef
-from vla_low_level.chunk_executor import ChunkExecutor, Clock
+from vla_low_level.chunk_executor import ChunkExecutor
 from vla_low_level.flight import Executed
 from vla_low_level.monitor import Finding, Level, worst
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
-from vla_low_level.robot import Decision, ExecutionReport, Robot
+from vla_low_level.robot import Clock, Decision, ExecutionReport, Robot
 
 _POLICY_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 

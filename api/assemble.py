@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from traces.errors import TandemError
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from traces.recorder import Recorder
     from vla_low_level.policies.specialist import SpecialistPolicy
     from vla_low_level.policy import Policy
+    from vla_low_level.robot import Clock
 
 RUNS = Path("runs")
 RUN_FILE = "run.json"
@@ -64,7 +65,7 @@ class RunOptions:
     record: Path | None = None
     film: bool = True
     jpeg: tuple[str, ...] = ()
-    clock: Literal["lockstep", "realtime"] = "lockstep"
+    clock: Clock = "lockstep"
 
     def settled(self) -> RunOptions:
         """The same with a folder: one is named after time and instruction where none was given."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from sim.channel import Channel
 from sim.messages import from_limits, to_observation, to_progress, to_report
@@ -22,13 +22,11 @@ from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
 from vla_low_level.limits import Limits
 from vla_low_level.observation import Observation
-from vla_low_level.robot import ExecutionReport, Progress, Seam
+from vla_low_level.robot import Clock, ExecutionReport, Progress, Seam
 from vla_low_level.wire import Message, WireError
 
 if TYPE_CHECKING:
     from sim.truth import SceneTruth
-
-Clock = Literal["lockstep", "realtime"]
 
 START_TIMEOUT_S = 120.0
 REPLY_TIMEOUT_S = 30.0

@@ -13,17 +13,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from typing import Literal
 
 from traces.errors import TandemError
 from vla_low_level.flight import ChunkLog, Drop, Executed, Flight
 from vla_low_level.inference import Inference, ThreadInference
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
-from vla_low_level.robot import Robot, streaming
+from vla_low_level.robot import Clock, Robot, streaming
 from vla_low_level.seams import SMOOTH, Blend
-
-Clock = Literal["lockstep", "realtime"]
 
 # How long a look at the body is put off while nothing is expected.
 POLL_S = 0.02

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
 from vla_low_level.observation import F64, Observation
+
+Clock = Literal["lockstep", "realtime"]
+"""Whether the body waits for the mind, or keeps its own time."""
 
 
 class Decision(StrEnum):
