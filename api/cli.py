@@ -16,7 +16,7 @@ from rich.text import Text
 
 from api.errors import FAILED, INTERRUPTED, told_errors
 from api.planner_cli import planner_app
-from api.policy_cli import data_app, train
+from api.policy_cli import data_app, train, train_choice
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
 
@@ -35,6 +35,7 @@ app.add_typer(trace_app, name="trace")
 app.add_typer(data_app, name="data")
 app.add_typer(planner_app, name="planner")
 app.command()(train)
+app.command()(train_choice)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')
