@@ -14,7 +14,7 @@ from vla_low_level.flight import Executed
 from vla_low_level.monitor import UNSEEING, ChunkMonitor, Finding, Level, Thresholds
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, PolicyOutput
-from vla_low_level.recording import Facts, instruction_ref, monitor_scores, observation_facts
+from vla_low_level.recording import Facts, instruction_ref, marks_ref, monitor_scores, observation_facts
 from vla_low_level.robot import Decision, ExecutionReport
 
 
@@ -94,7 +94,7 @@ class ChunkRecord:
         if self._monitor is not None:
             findings = (*self._monitor.check(chunk, report), *findings)
         self._judged[chunk.chunk_id] = findings
-        _outcome(span, report)
+        _outcome(span, report, marks_ref(self._recorder, report))
         span.set(names.MONITOR_SCORES, monitor_scores(findings))
         for finding in findings:
             self._note(span, finding)
@@ -144,7 +144,7 @@ class ChunkRecord:
             self._listener(MonitorRaised(finding.name, "warn", finding.score, finding.threshold))
 
 
-def _outcome(span: Span, report: ExecutionReport) -> None:
+def _outcome(span: Span, report: ExecutionReport, marks: str | None) -> None:
     verdict = report.verdict
     span.update(
         {
@@ -152,6 +152,7 @@ def _outcome(span: Span, report: ExecutionReport) -> None:
             names.CHUNK_ROWS_EXECUTED: report.rows_executed,
             names.GUARD_DECISION: verdict.decision.value,
             names.STATE_HASH: report.state_hash,
+            names.STATE_MARKS_REF: marks,
             names.BODY_TIME_S: report.time_s,
             names.BODY_LATCHED: report.latched,
             names.TRACKING_ERROR_M: report.tracking_error_m,

@@ -47,7 +47,7 @@ from vla_low_level.plant import CONTROL_HZ
 Figures = dict[str, Any]
 ENDED = ("succeeded", "needs_help")
 WEIGHT_FACTOR = 1.01
-RAW_STEPS = 2000
+RAW_STEPS = 500
 
 
 def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +34,14 @@ FIXED = {
 }
 # The wrist camera sits beside the hand and looks where the fingers point; tool axes, m.
 WRIST_MOUNT = cameras.look_at((0.07, 0.0, 0.0), (0.0, 0.0, 0.12), up=(-1, 0, 0))
+_POSE = struct.Struct("<7d")
+_MARK = struct.Struct("<H")
+
+
+def movable(placed: PlacedScene) -> tuple[str, ...]:
+    """What can move in a scene, in the order of `World.marks`."""
+    furniture = [name for name in ("drawer", "lamp") if getattr(placed, name)]
+    return ("arm", *(item.id for item in placed.objects), *furniture)
 
 
 class World:
@@ -139,6 +149,15 @@ class World:
             if furniture:
                 digest.update(np.array(furniture.state).tobytes())
         return digest.hexdigest()
+
+    def marks(self) -> bytes:
+        """Two bytes of the checksum of each pose, as `movable` names them: they tell where two runs part."""
+        poses = [
+            p.getBasePositionAndOrientation(b, physicsClientId=self.client) for b in self.objects.values()
+        ]
+        states = [self._joint_states().tobytes(), *(_POSE.pack(*at, *turned) for at, turned in poses)]
+        states += [np.array(item.state).tobytes() for item in (self.drawer, self.lamp) if item]
+        return b"".join(_MARK.pack(zlib.crc32(state) & 0xFFFF) for state in states)
 
     def close(self) -> None:
         """Free the physics server. Idempotent."""

@@ -150,6 +150,9 @@ STATE_HASH_INITIAL: Final = _attribute(
     "tandem.state.hash.initial", "str", "sha256 of the physical state before the first motion."
 )
 STATE_HASH: Final = _attribute("tandem.state.hash", "str", "sha256 of the physical state after this motion.")
+STATE_MARKS_REF: Final = _attribute(
+    "tandem.state.marks.ref", "blob", "npz with `marks` uint16 [steps, bodies]: checksums of poses."
+)
 BODY_TIME_S: Final = _attribute("tandem.body.time_s", "float", "The body's clock.", "s")
 BODY_LATCHED: Final = _attribute(
     "tandem.body.latched", "bool", "A stop is latched: nothing moves until reset."
