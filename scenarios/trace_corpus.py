@@ -139,7 +139,7 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    # Libraries take longer to load than a short command. Not models: torch does not survive a fork once at work.
+    # Libraries take longer to load than a short command runs. Not models: torch at work survives no fork.
     for library in _LIBRARIES:
         import_module(library)
     todo = orders(args.folder, args.count)

@@ -318,14 +318,15 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = MappingProxyType(_ATTRIBUTES)
 LOGS: Final[Mapping[str, str]] = MappingProxyType(_LOGS)
 """Meanings of log records by name."""
 
+_DEFAULTS: Final = {
+    word: ({OPERATION: kind.operation} if kind.operation else {}) | {OPENINFERENCE_KIND: kind.openinference}
+    for word, kind in _SPANS.items()
+}
 
-def span_defaults(name: str) -> dict[str, str]:
+
+def span_defaults(name: str) -> Mapping[str, str]:
     """Attributes that follow from a span's name alone: operation and OpenInference kind."""
-    kind = SPANS.get(name.split(" ", 1)[0])
-    if kind is None:
-        return {}
-    operation = {OPERATION: kind.operation} if kind.operation else {}
-    return {**operation, OPENINFERENCE_KIND: kind.openinference}
+    return _DEFAULTS.get(name.split(" ", 1)[0], {})
 
 
 def is_blob(attribute: str) -> bool:
