@@ -19,6 +19,7 @@ from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
 from traces.context import read_trace_headers
 from traces.errors import TandemError
 from traces.export import OtlpExport
+from traces.flusher import Flusher
 from traces.processor import JoinProcessor
 from traces.run import SpanRef
 from traces.span import Links, Session, Span, current, steady_clock
@@ -53,12 +54,13 @@ class Recorder:
         self._jpeg = dict(jpeg)
         self._origin = origin
         self._wal = wal
-        self._blobs = BlobStore(folder / BLOB_FOLDER)
+        self._flusher = Flusher(folder / BLOB_FOLDER, wal.latch)
+        self._blobs = BlobStore(folder / BLOB_FOLDER, self._flusher.add)
         trace_id = int.from_bytes(os.urandom(16), "big") or 1
         facts = plain_all({names.SCHEMA: names.SCHEMA_VERSION, **attributes})
         self._export = OtlpExport.from_environment(facts)
         take = self._export.take if self._export is not None else None
-        self._session = Session(wal, steady_clock(), trace_id, _span_ids(), take)
+        self._session = Session(wal, steady_clock(), self.sync, trace_id, _span_ids(), take)
         self._join = JoinProcessor(self._session)
         first = {"t": "run", "trace": self.trace_id, "ns": self._session.clock_ns(), "pid": os.getpid()}
         wal.append({**first, "a": facts})
@@ -149,7 +151,7 @@ class Recorder:
         now = self._session.clock_ns()
         self._wal.append({"t": "log", "id": None, "ns": now, "name": name, "a": plain_all(attributes or {})})
         if name in names.DURABLE_LOGS:
-            self._wal.sync()
+            self.sync()
 
     def image(self, rgb: NDArray[np.uint8], camera: str = "") -> str:
         """Store a uint8 [H, W, 3] image in its camera's format; returns its sha256."""
@@ -176,7 +178,8 @@ class Recorder:
         write_whole(self._folder / RESULT_FILE, encode_json(result) + b"\n")
 
     def sync(self) -> None:
-        """Force the log to the disk itself. For edges: a plan, a skill's end, an alarm, a stop."""
+        """Force log and blobs to the disk itself. For edges: a plan, a skill's end, an alarm, a stop."""
+        self._flusher.wait()
         self._wal.sync()
 
     def close(self) -> None:
@@ -185,6 +188,7 @@ class Recorder:
         record: dict[str, object] = {"t": "close", "ns": self._session.clock_ns()}
         if count is not None:
             record["a"] = {names.EXPORT_SENT: count.sent, names.EXPORT_FAILED: count.failed}
+        self._flusher.close()
         self._wal.finish(record)
 
     def __enter__(self) -> Self:

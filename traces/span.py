@@ -37,6 +37,7 @@ class Session:
     Attributes:
         wal: Where they are written.
         clock_ns: Time since the epoch, ns.
+        sync: Forces everything to the disk itself.
         trace_id: Of all of them.
         new_id: Makes the id of a span, 64 bits.
         export: Told of every span that has ended; None when nobody is.
@@ -46,6 +47,7 @@ class Session:
 
     wal: WalWriter
     clock_ns: Callable[[], int]
+    sync: Callable[[], None]
     trace_id: int
     new_id: Callable[[], int]
     export: Callable[[RecordedSpan], None] | None
@@ -112,7 +114,7 @@ class Span:
         now, done = self._session.clock_ns(), plain_all(attributes or {})
         self._session.wal.append({"t": "log", "id": f"{self._id:016x}", "ns": now, "name": name, "a": done})
         if name in names.DURABLE_LOGS:
-            self._session.wal.sync()
+            self._session.sync()
         if self._told is not None:
             self._told.logs.append(LogRecord(name, now, done))
 
