@@ -27,12 +27,14 @@ class Told:
         instruction: What it is told.
         budget_s: Time that it may take.
         carrying: Something is in the hand and must stay there until the fingers are opened.
+        in_turn: A chunk begins only when the one before is over.
     """
 
     route: Route
     instruction: Instruction
     budget_s: float
     carrying: bool
+    in_turn: bool
 
 
 class ObjectionError(Exception):
@@ -83,7 +85,9 @@ class ChunkRecord:
         if aim is not None and aim.level is Level.ALARM:
             raise ObjectionError(aim)
         name = names.CHUNK.format(k=len(self.spans))
-        span = self._recorder.span(name, self._facts(observation, output), self._links).begin()
+        span = self._recorder.span(name, self._facts(observation, output), self._links)
+        # In turn, what is done from here on is done for this chunk; in real time the next comes meanwhile.
+        span = span.__enter__() if self._told.in_turn else span.begin()
         self._open[output.chunk.chunk_id] = (span, (aim,) if aim else ())
         self.spans.append(span.ref)
 

@@ -108,23 +108,24 @@ class SkillRunner:
                 the guard refuses its chunk, `BODY_LOST` when the body does not answer.
         """
         links = [(seen, names.LinkKind.OBSERVED)] if seen else []
-        told = Told(route, instruction, node.skill.time_budget_s, carrying)
+        # Who does not look gains nothing from thinking ahead.
+        clock: Clock = self._clock if route.policy.cameras else "lockstep"
+        told = Told(route, instruction, node.skill.time_budget_s, carrying, in_turn=clock == "lockstep")
         record = ChunkRecord(self._recorder, self._listener, told, links)
         if self._cancelled.is_set():
             self._robot.hold()
             return Attempt(Ended.CANCELLED, None, ())
         try:
-            with closing(self._executor(route.policy, instruction).run(instruction, record)) as chunks:
+            executor = self._executor(route.policy, instruction, clock)
+            with closing(executor.run(instruction, record)) as chunks:
                 return self._follow(chunks, node, told, record)
         except ObjectionError as objection:
             return self._alarm(objection.finding, record)
         finally:
             record.close()
 
-    def _executor(self, policy: Policy, instruction: Instruction) -> ChunkExecutor:
+    def _executor(self, policy: Policy, instruction: Instruction, clock: Clock) -> ChunkExecutor:
         robot = FilmedRobot(self._robot, self._frames, instruction.text) if self._frames else self._robot
-        # Who does not look gains nothing from thinking ahead.
-        clock: Clock = self._clock if policy.cameras else "lockstep"
         return ChunkExecutor(robot, _Named(policy), clock, chunk_ids=self._chunk_ids)
 
     def _follow(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from agent.budgets import Budgets
 from agent.events import Event
@@ -29,7 +29,7 @@ from replay.prefix import (
     PrefixRouter,
     diverged,
 )
-from replay.recorded import recorded_scene, run_facts
+from replay.recorded import LOCKSTEP, check_lockstep, recorded_scene, run_facts
 from sim.robot import SimRobot
 from skills.router import PolicyKind, Router
 from traces import names
@@ -38,7 +38,6 @@ from traces.recorder import Recorder
 from traces.run import Run, SpanRef
 from vla_low_level.recorded_robot import RecordedRobot
 
-LOCKSTEP: Final = "lockstep"
 Progress = Callable[[int, int], None]
 """Told after every chunk: how many have been carried out, and which is the first that is new."""
 
@@ -99,8 +98,7 @@ def fork(
             out as recorded, `REPLAY_REAL_TIME`, `REPLAY_INCOMPLETE`, and what recording raises.
     """
     facts = run_facts(run)
-    if facts.get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
-        raise TandemError("REPLAY_REAL_TIME", "a run on the real-time clock cannot be repeated exactly")
+    check_lockstep(run)
     motions = [motion for motion in recorded_motion(run) if isinstance(motion, ChunkMotion)]
     prefix = Prefix(run, motions, _checked(change.chunk, motions))
     placed = recorded_scene(run)

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from replay.motion import ChunkMotion, Motion, recorded_motion
-from replay.recorded import path_of, recorded_scene, run_facts
+from replay.recorded import LOCKSTEP, check_lockstep, path_of, recorded_scene, run_facts
 from sim.robot import SimRobot
 from sim.scene import PlacedScene
 from sim.world import World, movable
 from traces import names
-from traces.errors import TandemError
 from traces.reader import read_run
 from traces.run import Run
 from vla_low_level.recording import read_marks
 from vla_low_level.robot import ExecutionReport
 
-LOCKSTEP: Final = "lockstep"
 START: Final = "start"
 
 Progress = Callable[[int, int], None]
@@ -84,12 +82,7 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
     """
     run = read_run(folder)
     facts = run_facts(run)
-    if facts.get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
-        raise TandemError(
-            "REPLAY_REAL_TIME",
-            "this run was made on the real-time clock, and how long the arm waited is not on record",
-            fix="physics replay is for lockstep runs; `--level view` shows any run",
-        )
+    check_lockstep(run)
     motions = recorded_motion(run)
     scene = recorded_scene(run)
     recorded = sum(isinstance(motion, ChunkMotion) for motion in motions)

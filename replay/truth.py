@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from replay.motion import ChunkMotion, recorded_motion
-from replay.physics import LOCKSTEP, repeat_other
-from replay.recorded import recorded_scene
+from replay.physics import repeat_other
+from replay.recorded import LOCKSTEP, recorded_scene
 from sim.robot import SimRobot
 from sim.truth import SceneTruth
 from traces.run import Run

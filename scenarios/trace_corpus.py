@@ -1,7 +1,7 @@
 """Runs of every fate to measure traces on: `python -m scenarios.trace_corpus runs/corpus --count 500`.
 
 Commands, scenes and arms in turn, each seed with a fate of its own: left alone, stopped by hand,
-cancelled, or killed with `kill -9` at a random moment after a random chunk. Every run is a process of its own.
+cancelled, or killed with `kill -9`, soon after a random chunk. Every run is a process of its own.
 """
 
 from __future__ import annotations

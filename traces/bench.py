@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ from traces.storage import RESULT_FILE, TRACE_FILE
 from traces.why import resolve_all, why
 
 ROUNDS = 5_000
+DISTINCT = 200
 _START: dict[str, str | int | float] = {
     names.CHUNK_ID: 3,
     names.CHUNK_REF: "0" * 64,
@@ -140,25 +142,15 @@ def _image_bytes(run: Run) -> int:
 
 
 def index(count: int) -> dict[str, object]:
-    """Make `count` small runs, index them, list and filter."""
-    outcomes = ("succeeded", "failed", "needs_help", "stopped")
+    """Make `count` small runs, most of them copies of others, index them, list and filter."""
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         for number in range(count):
             folder = root / f"run-{number:06d}"
-            facts = {
-                names.COMMAND_TEXT: f"clear table {number}",
-                names.PLANNER_ID: "embedded-1",
-                names.SEED: number,
-            }
-            with (
-                Recorder.open(folder, facts) as recorder,
-                recorder.span(names.SKILL.format(skill="pick"), {names.TOOL_NAME: "pick"}) as span,
-            ):
-                if number % 4 == 1:
-                    span.fail("POLICY_CRASH", "it crashed")
-            told = {"outcome": outcomes[number % 4], "code": "", "wall_s": 1.0}
-            (folder / RESULT_FILE).write_text(json.dumps(told))
+            if number < DISTINCT:
+                _small_run(folder, number)
+            else:
+                shutil.copytree(root / f"run-{number % DISTINCT:06d}", folder)
         took = {}
         with RunIndex(root) as runs:
             took["build_s"] = _timed(runs.refresh)
@@ -169,6 +161,18 @@ def index(count: int) -> dict[str, object]:
             took["filter_ms"] = 1e3 * _timed(lambda: runs.find(wanted, 100))
             found = len(runs.find(wanted))
         return {"runs": count, "filtered": found, **{key: round(value, 1) for key, value in took.items()}}
+
+
+def _small_run(folder: Path, number: int) -> None:
+    """One in four runs of each outcome; a skill of one in four has failed."""
+    outcomes = ("succeeded", "failed", "needs_help", "stopped")
+    about = {names.COMMAND_TEXT: f"clear table {number}", names.PLANNER_ID: "embedded-1", names.SEED: number}
+    skill = names.SKILL.format(skill="pick")
+    with Recorder.open(folder, about) as recorder, recorder.span(skill, {names.TOOL_NAME: "pick"}) as span:
+        if number % 4 == 1:
+            span.fail("POLICY_CRASH", "it crashed")
+    told = {"outcome": outcomes[number % 4], "code": "", "wall_s": 1.0}
+    (folder / RESULT_FILE).write_text(json.dumps(told))
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -11,8 +11,8 @@ elsewhere. Nothing outside this module spells a name out; the table of all of th
       ├ tandem.ask human                       a question to a person
       └ execute_tool {skill}                   one attempt at one node
         ├ chunk {k}                            one action chunk, from its observation to the body's report
-        │   log records: tandem.guard, tandem.monitor.alarm
-        ├ tandem.body.execute                  the body at work on a chunk, in its own process
+        │ │ log records: tandem.guard, tandem.monitor.alarm
+        │ └ tandem.body.execute                the body at work on it, in its own process
         └ tandem.evaluate                      is the effect true now?
 
 Parent is containment; links are causes (`LinkKind`).

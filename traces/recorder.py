@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from traces import names
 from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
-from traces.context import read_trace_headers
+from traces.context import read_trace_headers, trace_headers
 from traces.errors import TandemError
 from traces.export import OtlpExport
 from traces.flusher import Flusher
@@ -131,11 +131,21 @@ class Recorder:
             begin_ns: `time.monotonic_ns()` when it began, there; the clock is the machine's.
             end_ns: The same when it ended.
         """
+        self._past(name, {}, traceparent, (begin_ns, end_ns))
+
+    def past(self, name: str, attributes: Mapping[str, object], begin_ns: int, end_ns: int) -> None:
+        """Record work that is over, under the span that is open in this thread. Times as in `adopt`."""
+        self._past(name, attributes, trace_headers().get("traceparent", ""), (begin_ns, end_ns))
+
+    def _past(
+        self, name: str, attributes: Mapping[str, object], traceparent: str, times_ns: tuple[int, int]
+    ) -> None:
         parent = read_trace_headers({"traceparent": traceparent}, self._session.trace_id)
         if parent is None:
             return
+        begin_ns, end_ns = times_ns
         offset_ns = self._session.clock_ns() - time.monotonic_ns()
-        span = Span(self._session, name, {}, ()).begin_under(parent, begin_ns + offset_ns)
+        span = Span(self._session, name, attributes, ()).begin_under(parent, begin_ns + offset_ns)
         span.finish(end_ns=max(begin_ns, end_ns) + offset_ns)
 
     def update(self, attributes: Mapping[str, object]) -> None:

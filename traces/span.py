@@ -162,7 +162,11 @@ class Span:
         return self
 
     def finish(self, error: BaseException | None = None, end_ns: int | None = None) -> None:
-        """End what `begin` has started, failed when there was an error; now, unless a time is told, ns."""
+        """End it, failed when there was an error; now, unless a time is told, ns."""
+        if self._context is not None:
+            otel_context.detach(self._context)
+        if self._token is not None:
+            _CURRENT.reset(self._token)
         if error is not None:
             self.fail(*_describe(error))
         # A log that cannot be written must not hide the error that is already on its way.
@@ -181,10 +185,6 @@ class Span:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._context is not None:
-            otel_context.detach(self._context)
-        if self._token is not None:
-            _CURRENT.reset(self._token)
         self.finish(error)
 
     def _end(self, end_ns: int) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -65,6 +66,7 @@ def robot(clock: str) -> Iterator[SimRobot]:
 
 def attempt(robot, clock, folder, policy, about=None, cancelled=None):
     with Recorder.open(folder, {}) as recorder:
+        robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
         runner = SkillRunner(
             RecordedRobot(robot, recorder),
             recorder,
@@ -95,6 +97,10 @@ def test_chunks_follow_each_other_until_the_policy_is_done(robot, clock, tmp_pat
     overlaps = sum(b.start_ns < (a.end_ns or 0) for a, b in pairwise(spans))
     # In lockstep the next begins when one is over; in real time it is thought of and sent before.
     assert (overlaps == 0) if clock == "lockstep" else (overlaps > 0)
+    if clock == "lockstep":
+        assert [[child.name for child in span.children] for span in spans] == [[names.BODY_EXECUTE]] * len(
+            spans
+        )
 
 
 def test_a_policy_that_aims_elsewhere_gets_no_second_chunk(robot, clock, tmp_path) -> None:
