@@ -22,7 +22,7 @@ from traces.export import OtlpExport
 from traces.flusher import Flusher
 from traces.processor import JoinProcessor
 from traces.run import SpanRef
-from traces.span import Links, Session, Span, current, steady_clock
+from traces.span import Links, Session, Span, current
 from traces.storage import BLOB_FOLDER, RESULT_FILE, TRACE_FILE, storage_error, write_whole
 from traces.values import plain_all
 from traces.wal import WalWriter
@@ -59,8 +59,9 @@ class Recorder:
         trace_id = int.from_bytes(os.urandom(16), "big") or 1
         facts = plain_all({names.SCHEMA: names.SCHEMA_VERSION, **attributes})
         self._export = OtlpExport.from_environment(facts)
+        offset_ns = time.time_ns() - time.monotonic_ns()
         take = self._export.take if self._export is not None else None
-        self._session = Session(wal, steady_clock(), self.sync, trace_id, _span_ids(), take)
+        self._session = Session(wal, offset_ns, self.sync, trace_id, _span_ids(), take)
         self._join = JoinProcessor(self._session)
         first = {"t": "run", "trace": self.trace_id, "ns": self._session.clock_ns(), "pid": os.getpid()}
         wal.append({**first, "a": facts})
@@ -144,7 +145,7 @@ class Recorder:
         if parent is None:
             return
         begin_ns, end_ns = times_ns
-        offset_ns = self._session.clock_ns() - time.monotonic_ns()
+        offset_ns = self._session.offset_ns
         span = Span(self._session, name, attributes, ()).begin_under(parent, begin_ns + offset_ns)
         span.finish(end_ns=max(begin_ns, end_ns) + offset_ns)
 

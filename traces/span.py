@@ -21,7 +21,7 @@ from traces.run import LogRecord, RecordedLink, RecordedSpan, SpanRef, SpanStatu
 from traces.values import Value, plain, plain_all
 from traces.wal import WalWriter
 
-__all__ = ["Links", "Session", "Span", "SpanRef", "current", "steady_clock"]
+__all__ = ["Links", "Session", "Span", "SpanRef", "current"]
 
 INTERRUPTED = "INTERRUPTED"
 INTERNAL = "INTERNAL"
@@ -36,7 +36,7 @@ class Session:
 
     Attributes:
         wal: Where they are written.
-        clock_ns: Time since the epoch, ns.
+        offset_ns: Time since the epoch at which `time.monotonic_ns()` counted from 0.
         sync: Forces everything to the disk itself.
         trace_id: Of all of them.
         new_id: Makes the id of a span, 64 bits.
@@ -46,7 +46,7 @@ class Session:
     """
 
     wal: WalWriter
-    clock_ns: Callable[[], int]
+    offset_ns: int
     sync: Callable[[], None]
     trace_id: int
     new_id: Callable[[], int]
@@ -56,6 +56,10 @@ class Session:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trace", f"{self.trace_id:032x}")
+
+    def clock_ns(self) -> int:
+        """Time since the epoch, ns; never jumps, whatever is done to the machine's clock."""
+        return self.offset_ns + time.monotonic_ns()
 
 
 class Span:
@@ -230,9 +234,3 @@ def _describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted from the keyboard"
     return INTERNAL, f"{type(error).__name__}: {error}"
-
-
-def steady_clock() -> Callable[[], int]:
-    """A clock in nanoseconds since the epoch that never jumps: read once, then advanced monotonically."""
-    offset = time.time_ns() - time.monotonic_ns()
-    return lambda: offset + time.monotonic_ns()
