@@ -59,8 +59,8 @@ SLOTS: dict[str, tuple[Slot, ...]] = {
     "PRESS": (Slot("", LAMP, 0, 2),),
     "LEAVE": (Slot("", ANYTHING),),
 }
-CANNOT = "CANNOT"
-ENDINGS = ("ASK", "HARM", CANNOT)
+HARM, CANNOT = "HARM", "CANNOT"
+ENDINGS = ("ASK", HARM, CANNOT)
 CONDITIONS = ("IF", "UNLESS")
 _SEEN = Slot("", THINGS | {"drawer", "lamp"}, 1, 1)
 STATES = {"drawer": ("OPENED", "SHUT"), "lamp": ("LIT", "DARK")}
