@@ -16,7 +16,7 @@ from agent.filming import FrameSink
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground, kept
-from agent.planner.instruction import clean_instruction
+from agent.planner.instruction import clean_instruction, is_stop
 from agent.planner.protocol import (
     Answer,
     Done,
@@ -128,8 +128,18 @@ class Executive:
         self._cancelled.set()
 
     def correct(self, text: str) -> None:
-        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe."""
-        self._said.put(text)
+        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe.
+
+        A word to stop is not a plan: it cancels.
+
+        Raises:
+            TandemError: When it is not text (`EMPTY_INSTRUCTION`, `INSTRUCTION_TOO_LONG`, `BAD_TEXT`).
+        """
+        words = clean_instruction(text)
+        if is_stop(words):
+            self.cancel()
+        else:
+            self._said.put(words)
 
     @property
     def cancelled(self) -> bool:

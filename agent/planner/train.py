@@ -25,6 +25,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from agent.planner.generate import example
 from agent.planner.language_model import BEGIN, END, PAD, WORDS_FILE, prompt, train_tokenizer, write_folder
+from agent.planner.sketch import spelled
 
 BATCH = 48
 GROUP = 8
@@ -86,7 +87,7 @@ def _rows(tokenizer: Tokenizer, seed: int, start: int, held: bool) -> list[Row]:
     for number in range(start, start + GROUP * BATCH):
         item = example(seed, number, held=held)
         head = tokenizer.encode(prompt(item.marked.text), add_special_tokens=False).ids
-        rows.append((head, tokenizer.encode(item.sketch + END, add_special_tokens=False).ids))
+        rows.append((head, tokenizer.encode(spelled(item.sketch) + END, add_special_tokens=False).ids))
     rows.sort(key=lambda row: len(row[0]) + len(row[1]))
     order = np.random.default_rng([seed, start]).permutation(GROUP)
     return [row for k in order for row in rows[k * BATCH : (k + 1) * BATCH]]
