@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.ask import Asker
 from agent.budgets import Budgets
+from agent.chats import decided
 from agent.course import Course
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
@@ -259,9 +260,10 @@ class Executive:
                 # What was meant has not changed: only the scene has.
                 decision = ground(course.form, scene, course.history, course.task)
             else:
-                decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+                decision = decided(
+                    self._planner, course.instruction, scene, tuple(course.history), self._recorder
+                )
                 decision = kept(decision, course.form, course.task, scene, course.history)
-            self._record_chats(decision)
             span.set(names.PLAN_DECISION, type(decision).__name__.lower())
             span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
             if isinstance(decision, Plan):
@@ -271,20 +273,6 @@ class Executive:
             course.cause = span.ref
         self._recorder.sync()
         return decision
-
-    def _record_chats(self, decision: Plan | Question | Refusal) -> None:
-        """Every exchange with a language model, with prompt and reply as they were."""
-        for chat in decision.chats:
-            facts = {
-                names.PROVIDER: chat.provider,
-                names.REQUEST_MODEL: chat.model,
-                names.RESPONSE_FINISH: [chat.finish_reason],
-                names.CHAT_INPUT_REF: self._recorder.text(chat.prompt),
-                names.CHAT_OUTPUT_REF: self._recorder.text(chat.reply),
-                names.CHAT_LATENCY_S: chat.latency_s,
-            }
-            with self._recorder.span(names.CHAT.format(model=chat.model), facts):
-                pass
 
     def _put_question(self, question: Question, course: Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""
