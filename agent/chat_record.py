@@ -1,12 +1,32 @@
-"""Exchanges with a language model on record: what was sent, what came back, and how long it took."""
+"""Exchanges with language models on record: of a planner that decides, and of one that fails."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
-from agent.planner.protocol import Chat
+from agent.planner.protocol import Chat, History, Plan, Planner, PlanningError, Question, Refusal
+from skills.scene import Scene
 from traces import names
 from traces.recorder import Recorder
+
+
+def decided(
+    planner: Planner, instruction: str, scene: Scene, history: Sequence[History], recorder: Recorder
+) -> Plan | Question | Refusal:
+    """The planner's decision; every exchange that it came to is recorded, whatever comes of it.
+
+    Raises:
+        TandemError: As the planner's `plan` does.
+    """
+    began_ns = time.monotonic_ns()
+    try:
+        decision = planner.plan(instruction, scene, history)
+    except PlanningError as error:
+        record_chats(recorder, error.chats, began_ns, time.monotonic_ns())
+        raise
+    record_chats(recorder, decision.chats, began_ns, time.monotonic_ns())
+    return decision
 
 
 def record_chats(recorder: Recorder, chats: Sequence[Chat], began_ns: int, ended_ns: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.ask import Asker
 from agent.budgets import Budgets
-from agent.chat_record import record_chats
+from agent.chat_record import decided
 from agent.course import Course
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
@@ -17,7 +17,7 @@ from agent.filming import FrameSink
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground, kept
-from agent.planner.instruction import clean_instruction
+from agent.planner.instruction import clean_instruction, is_stop
 from agent.planner.protocol import (
     Answer,
     Done,
@@ -129,8 +129,18 @@ class Executive:
         self._cancelled.set()
 
     def correct(self, text: str) -> None:
-        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe."""
-        self._said.put(text)
+        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe.
+
+        A word to stop is not a plan: it cancels.
+
+        Raises:
+            TandemError: When it is not text (`EMPTY_INSTRUCTION`, `INSTRUCTION_TOO_LONG`, `BAD_TEXT`).
+        """
+        words = clean_instruction(text)
+        if is_stop(words):
+            self.cancel()
+        else:
+            self._said.put(words)
 
     @property
     def cancelled(self) -> bool:
@@ -246,14 +256,14 @@ class Executive:
         facts: dict[str, object] = {names.PLAN_VERSION: course.versions, names.PLAN_TRIGGER: course.trigger}
         facts[names.PLAN_HISTORY_REF] = self._recorder.json(history_json(course.history))
         with self._recorder.span(names.PLAN, facts, links) as span:
-            began_ns = time.monotonic_ns()
             if course.form is not None and course.trigger == "recheck":
                 # What was meant has not changed: only the scene has.
                 decision = ground(course.form, scene, course.history, course.task)
             else:
-                decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+                decision = decided(
+                    self._planner, course.instruction, scene, tuple(course.history), self._recorder
+                )
                 decision = kept(decision, course.form, course.task, scene, course.history)
-            record_chats(self._recorder, decision.chats, began_ns, time.monotonic_ns())
             span.set(names.PLAN_DECISION, type(decision).__name__.lower())
             span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
             if isinstance(decision, Plan):

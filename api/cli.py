@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,6 +94,7 @@ def run(  # noqa: PLR0913
 ) -> None:
     """Do it: perceive, plan, act, check, and record everything.
 
+    On a terminal, a line typed while it works corrects it: "no, the blue one", "not the plate", "stop".
     Exit code 0 only when the command succeeded, 1 for any other outcome, 130 after Ctrl-C.
 
     \b
@@ -222,17 +224,22 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
     from api.interrupt import Interrupt
 
     console.print(_heading(options))
+    keyboard = threading.Lock()
     with Interrupt() as interrupt, contextlib.ExitStack() as stack:
         with console.status("waking up"):
             from agent.executive import Company
             from api.asker import TerminalAsker
             from api.assemble import open_session
+            from api.bystander import Bystander
             from api.terminal import Terminal
 
-            asker = TerminalAsker(console, lambda: interrupt.pressed) if ask else None
+            asker = TerminalAsker(console, lambda: interrupt.pressed, keyboard) if ask else None
             company = Company(ask=asker, listener=Terminal(console))
             session = stack.enter_context(open_session(options, company))
             interrupt.hand_over(session)
+        if sys.stdin.isatty():
+            console.print(Text("  type a line to correct it while it works; Ctrl-C cancels", style="dim"))
+            stack.enter_context(Bystander(console, keyboard, session.executive.correct))
         return session.executive.run(options.instruction), interrupt.pressed
 
 
