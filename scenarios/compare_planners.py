@@ -55,7 +55,10 @@ PLAIN = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Word pieces [n, words]; mention and sort that each stands for, 0 for none; sketches [n, m]. Padding: -1."""
+    """Word pieces, and mention and sort that each stands for, 0 for none [n, words]; sketches [n, m].
+
+    Padding is -1 throughout.
+    """
 
     words: Tensor
     mention: Tensor
