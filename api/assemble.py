@@ -6,7 +6,7 @@ import contextlib
 import json
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agent.outcome import CommandResult
     from agent.planner.protocol import Plan, Planner, Question, Refusal
     from agent.sight import Perceiver
+    from sim.faults.happening import Happening
+    from sim.faults.spec import Injection
     from sim.robot import SimRobot
     from sim.scene import PlacedScene
     from sim.truth import SceneTruth
@@ -53,6 +55,7 @@ class RunOptions:
         film: Whether a video and a contact sheet are made.
         jpeg: Cameras that are recorded as JPEG, each as `NAME` or `NAME=QUALITY`; PNG for the others.
         clock: `lockstep`, in which the body waits for the mind, or `realtime`, in which it does not.
+        faults: What is to go wrong, each as in `sim.faults.spec.GRAMMAR`.
     """
 
     instruction: str
@@ -66,6 +69,7 @@ class RunOptions:
     film: bool = True
     jpeg: tuple[str, ...] = ()
     clock: Clock = "lockstep"
+    faults: tuple[str, ...] = ()
 
     def settled(self) -> RunOptions:
         """The same with a folder: one is named after time and instruction where none was given."""
@@ -180,17 +184,24 @@ def _assemble(
     privileged: bool,
 ) -> Session:
     from agent.planner.instruction import clean_instruction
+    from sim.faults.record import injection_facts, record_fault
     from sim.robot import SimRobot
     from traces import names
 
     clean_instruction(options.instruction)
     placed = _placed(options)
-    robot = stack.enter_context(SimRobot.start(placed, clock=options.clock, privileged=privileged))
+    injection = _injection(options)
+    recorder.update(injection_facts(injection))
+    robot = stack.enter_context(
+        SimRobot.start(placed, clock=options.clock, privileged=privileged, faults=injection)
+    )
     # The body builds its world while the libraries and the models are loaded here.
     from agent.executive import Executive
     from vla_low_level.recorded_robot import RecordedRobot
 
-    mind = load_modules(options).mind()
+    tell = partial(record_fault, recorder, injection)
+    robot.on_fault = tell
+    mind = load_modules(options, tell).mind()
     recorder.update(
         {
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
@@ -241,18 +252,29 @@ def _specialist(arm: str) -> SpecialistPolicy:
     return SpecialistPolicy(retreat_xy_m=(float(x), float(y)))
 
 
-def load_modules(options: RunOptions) -> Modules:
-    """Load perception, planner and policies. Raises `TandemError` for options or weights that will not do."""
+def load_modules(options: RunOptions, on_fault: Callable[[Happening], None] | None = None) -> Modules:
+    """Load perception, planner and policies, with the options' faults. `on_fault` hears when those act.
+
+    Raises:
+        TandemError: For options or weights that will not do.
+    """
     from agent.modules import Modules
     from skills.router import PolicyKind
 
     perceiver, planner = _perceiver(), make_planner(options.planner)
     only = None if options.policy == "auto" else PolicyKind(options.policy)
-    return Modules(perceiver, planner, load_policies(options), only)
+    modules = Modules(perceiver, planner, load_policies(options), only)
+    if not options.faults:
+        return modules
+    from api.faults.assemble import faulty
+    from api.faults.timetable import Timetable
+
+    times = Timetable(_injection(options), on_fault, realtime=options.clock == "realtime")
+    return faulty(modules, times)
 
 
 def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
-    """Load the policies that the options allow. Raises as `load_modules`."""
+    """Load the policies that the options allow, without faults. Raises as `load_modules`."""
     from skills.router import PolicyKind
 
     policies: dict[PolicyKind, Policy] = {PolicyKind.SPECIALIST: _specialist(options.arm)}
@@ -263,6 +285,13 @@ def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
             options.weights, embodiment=options.arm, seed=options.seed
         )
     return policies
+
+
+def _injection(options: RunOptions) -> Injection:
+    """What is to go wrong. Raises `TandemError` (`FAULT_UNKNOWN`, `FAULT_INVALID`)."""
+    from sim.faults.spec import Injection
+
+    return Injection.parse(options.faults, options.seed)
 
 
 def _perceiver() -> Perceiver:

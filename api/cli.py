@@ -57,6 +57,13 @@ PlannerSpec = Annotated[
     ),
 ]
 ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", help="Which arm.")]
+FaultList = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[/AIM][:SIZE][@ONSETs][+LASTSs]",
+        help="Make something go wrong, unknown to the robot; `tandem faults` lists what. Repeatable.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
 ]
@@ -88,6 +95,7 @@ def run(  # noqa: PLR0913
             help="Record this camera as JPEG: smaller, but deciding again from it is not exact. Repeatable.",
         ),
     ] = None,
+    fault: FaultList = None,
     as_json: AsJson = False,
 ) -> None:
     """Do it: perceive, plan, act, check, and record everything.
@@ -101,6 +109,7 @@ def run(  # noqa: PLR0913
       tandem run "sort the cubes by colour" --scene cubes --no-ask --json
       tandem run "open the drawer" --scene kitchen --arm xarm6 --planner subgoal
       tandem run "clear the table" --planner openai:http://HOST:8000/v1#MODEL
+      tandem run "clear the table" --fault camera_shift:0.05@3s --fault gripper_weak@8s+2s
     """  # noqa: D301 (the backspace keeps the lines apart)
     from api.assemble import RunOptions
 
@@ -110,6 +119,7 @@ def run(  # noqa: PLR0913
         *(text, scene, seed, planner, policy, weights, arm, record),
         jpeg=tuple(jpeg or ()),
         clock="realtime" if realtime else "lockstep",
+        faults=tuple(fault or ()),
     ).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
     with told_errors(as_json=as_json, options=options):
@@ -238,6 +248,8 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
 def _heading(options: RunOptions) -> Text:
     said = printable(options.instruction[:200]).strip()
     chosen = f"scene {options.scene}, seed {options.seed}, planner {options.planner}, policy {options.policy}"
+    if options.faults:
+        chosen += f", faults {' '.join(options.faults)}"
     return Text.assemble(("▸ ", "cyan"), (said, "bold"), "\n  ", (printable(chosen), "dim"))
 
 

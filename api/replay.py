@@ -35,6 +35,7 @@ def recorded_options(run: Run) -> RunOptions:
         known = {item.name for item in fields(RunOptions)}
         told = {key: value for key, value in config.items() if key in known}
         told["jpeg"] = tuple(told.get("jpeg") or ())
+        told["faults"] = tuple(told.get("faults") or ())
         told["weights"] = Path(told["weights"]) if told.get("weights") else None
         return RunOptions(**{**told, "record": None})
     except (KeyError, TypeError, ValueError) as cause:

@@ -299,6 +299,14 @@ EVALUATION_RESULT: Final = _log("gen_ai.evaluation.result", "What a success test
 EXPORT: Final = _log("tandem.export", "What became of the OTLP export, at close.")
 REASON: Final = _attribute("tandem.reason", "str", "Why a stop, a reset or a note was made.")
 
+# Faults that were injected on purpose; for scoring, the agent never reads them
+FAULTS: Final = _attribute("tandem.faults", "json", "What was to go wrong in this run: a list of faults.")
+FAULT_EVENT: Final = _log("tandem.fault", "An injected fault has begun or ended.")
+FAULT_INDEX: Final = _attribute("tandem.fault.index", "int", "Which of `tandem.faults`, from 0.")
+FAULT_NAME: Final = _attribute("tandem.fault.name", "str", "Its kind.")
+FAULT_PHASE: Final = _attribute("tandem.fault.phase", "str", "`begin` or `end`.")
+FAULT_TIME_S: Final = _attribute("tandem.fault.time_s", "float", "The body's clock then.", "s")
+
 # A run that goes on from another one
 PARENT_TRACE: Final = _attribute("tandem.parent.trace_id", "str", "Trace id of the run it was forked from.")
 PARENT_CHUNK: Final = _attribute("tandem.parent.chunk", "int", "First chunk that is its own.")
