@@ -56,6 +56,9 @@ class RunOptions:
         jpeg: Cameras that are recorded as JPEG, each as `NAME` or `NAME=QUALITY`; PNG for the others.
         clock: `lockstep`, in which the body waits for the mind, or `realtime`, in which it does not.
         faults: What is to go wrong, each as in `sim.faults.spec.GRAMMAR`.
+        monitor: `act`, `watch`, `plain`, `off` or `strict`; see `api.monitoring.MODES`.
+        calibration: Folder with a calibration for each kind of policy; the shipped one when None.
+        on_alarm: Rungs of the response ladder; the default ones when empty.
     """
 
     instruction: str
@@ -70,6 +73,9 @@ class RunOptions:
     jpeg: tuple[str, ...] = ()
     clock: Clock = "lockstep"
     faults: tuple[str, ...] = ()
+    monitor: str = "act"
+    calibration: Path | None = None
+    on_alarm: tuple[str, ...] = ()
 
     def settled(self) -> RunOptions:
         """The same with a folder: one is named after time and instruction where none was given."""
@@ -95,11 +101,13 @@ class Session:
         executive: Runs and cancels it.
         robot: The body, for a stop.
         recorder: Where it is written down.
+        notes: What a person should know before anything moves.
     """
 
     executive: Executive
     robot: SimRobot
     recorder: Recorder
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -197,6 +205,7 @@ def _assemble(
     )
     # The body builds its world while the libraries and the models are loaded here.
     from agent.executive import Executive
+    from api.monitoring import monitoring_facts, monitoring_notes
     from vla_low_level.recorded_robot import RecordedRobot
 
     tell = partial(record_fault, recorder, injection)
@@ -204,6 +213,7 @@ def _assemble(
     mind = load_modules(options, tell).mind()
     recorder.update(
         {
+            **monitoring_facts(mind.monitoring),
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
             names.PLANNER_ID: mind.planner.planner_id,
             names.CLOCK: options.clock,
@@ -215,7 +225,8 @@ def _assemble(
         company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
     robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
     recorded = RecordedRobot(robot, recorder)
-    return Session(Executive(recorded, mind, recorder, company, clock=options.clock), robot, recorder)
+    executive = Executive(recorded, mind, recorder, company, clock=options.clock)
+    return Session(executive, robot, recorder, monitoring_notes(mind.monitoring))
 
 
 def _placed(options: RunOptions) -> PlacedScene:
@@ -259,11 +270,13 @@ def load_modules(options: RunOptions, on_fault: Callable[[Happening], None] | No
         TandemError: For options or weights that will not do.
     """
     from agent.modules import Modules
+    from api.monitoring import load_monitoring
     from skills.router import PolicyKind
 
     perceiver, planner = _perceiver(), make_planner(options.planner)
     only = None if options.policy == "auto" else PolicyKind(options.policy)
-    modules = Modules(perceiver, planner, load_policies(options), only)
+    policies = load_policies(options)
+    modules = Modules(perceiver, planner, policies, only, load_monitoring(options, policies))
     if not options.faults:
         return modules
     from api.faults.assemble import faulty

@@ -88,6 +88,19 @@ def run(  # noqa: PLR0913
         bool,
         typer.Option("--realtime", help="The arm keeps its own clock and does not wait for thinking."),
     ] = False,
+    monitor: Annotated[
+        str,
+        typer.Option(
+            metavar="act|watch|plain|off|strict",
+            help="act on calibrated alarms; only watch; plain limits; off; strict: act, or refuse to start.",
+        ),
+    ] = "act",
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A calibration of your own; default the shipped one.")
+    ] = None,
+    on_alarm: Annotated[
+        str, typer.Option(metavar="RUNG,...", help="What alarms lead to: retry, replan, ask, stop.")
+    ] = "",
     jpeg: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,6 +133,9 @@ def run(  # noqa: PLR0913
         jpeg=tuple(jpeg or ()),
         clock="realtime" if realtime else "lockstep",
         faults=tuple(fault or ()),
+        monitor=monitor,
+        calibration=calibration,
+        on_alarm=tuple(filter(None, on_alarm.split(","))),
     ).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
     with told_errors(as_json=as_json, options=options):
@@ -242,6 +258,8 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
             company = Company(ask=asker, listener=Terminal(console))
             session = stack.enter_context(open_session(options, company))
             interrupt.hand_over(session)
+        for note in session.notes:
+            console.print(Text(f"  ! {note}", style="yellow"))
         return session.executive.run(options.instruction), interrupt.pressed
 
 

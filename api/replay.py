@@ -36,7 +36,11 @@ def recorded_options(run: Run) -> RunOptions:
         told = {key: value for key, value in config.items() if key in known}
         told["jpeg"] = tuple(told.get("jpeg") or ())
         told["faults"] = tuple(told.get("faults") or ())
-        told["weights"] = Path(told["weights"]) if told.get("weights") else None
+        for name in ("weights", "calibration"):
+            told[name] = Path(told[name]) if told.get(name) else None
+        # Runs from before there were calibrations were watched by plain limits.
+        told.setdefault("monitor", "plain")
+        told["on_alarm"] = tuple(told.get("on_alarm") or ())
         return RunOptions(**{**told, "record": None})
     except (KeyError, TypeError, ValueError) as cause:
         raise TandemError(

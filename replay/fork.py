@@ -121,6 +121,7 @@ def fork(
                 PrefixPlanner(prefix, then.planner),
                 PrefixRouter(prefix, before, before if then is modules else _router(modules, then, before)),
                 _retreat(prefix, modules, then),
+                modules.monitoring,
             )
             ask = _Answers(prefix) if prefix.answers else None
             company = Company(ask=ask, listener=_Listener(prefix, progress))

@@ -257,6 +257,18 @@ MONITOR_THRESHOLD: Final = _attribute("tandem.monitor.threshold", "float", "What
 MONITOR_SCORES: Final = _attribute(
     "tandem.monitor.scores", "json", "Every score with its bound: {name: [score, bound]}."
 )
+MONITOR_RESPONSE: Final = _attribute(
+    "tandem.monitor.response", "str", "`continue`, `retry`, `replan`, `ask` or `stop`; the arm held before."
+)
+MONITOR_EPISODE: Final = _attribute(
+    "tandem.monitor.episode", "float", "Largest calibrated score of an attempt."
+)
+MONITOR_MODE: Final = _attribute("tandem.monitor.mode", "str", "`off`, `watch` or `act`.")
+MONITOR_CALIBRATIONS: Final = _attribute(
+    "tandem.monitor.calibrations",
+    "json",
+    "By kind of policy: what the calibration is of, or why there is none.",
+)
 SHADOW_TAKEN: Final = _attribute("tandem.shadow.taken", "str", "What was done because of the monitor.")
 SHADOW_DECISION: Final = _attribute(
     "tandem.shadow.decision", "str", "What would have been done: `chunk`, `done` or `nothing`."
@@ -291,6 +303,7 @@ ASK_WAIT_S: Final = _attribute("tandem.ask.wait_s", "float", "How long the answe
 STEP: Final = _log("tandem.step", "One control step; frequent, so it is not exported.")
 GUARD_EVENT: Final = _log("tandem.guard", "The guard clamped, held or stopped.")
 ALARM: Final = _log("tandem.monitor.alarm", "A monitor's score passed its threshold.")
+RESPONSE: Final = _log("tandem.monitor.response", "What an alarm led to, with the score that caused it.")
 SHADOW: Final = _log("tandem.shadow", "The monitor changed what was done; this is what it would have been.")
 BODY_HOLD: Final = _log("tandem.body.hold", "The body was told to hold between chunks.")
 BODY_STOP: Final = _log("tandem.body.stop", "A stop was requested; latches.")
@@ -314,7 +327,7 @@ PARENT_OVERRIDES: Final = _attribute("tandem.parent.overrides", "json", "What is
 EXPORT_SENT: Final = _attribute("tandem.export.sent", "int", "Spans that the endpoint accepted.")
 EXPORT_FAILED: Final = _attribute("tandem.export.failed", "int", "Spans that it did not take.")
 
-DURABLE_LOGS: Final = frozenset({ALARM, BODY_STOP, BODY_RESET, SHADOW})
+DURABLE_LOGS: Final = frozenset({ALARM, RESPONSE, BODY_STOP, BODY_RESET, SHADOW})
 """Log records that are forced to the disk itself."""
 SPANS: Final[Mapping[str, SpanKind]] = MappingProxyType(_SPANS)
 """Span kinds by the first word of their name."""

@@ -75,9 +75,9 @@ def _too_small(n: int, alpha: float, need: int) -> TandemError:
 class StaleWatch:
     """A conformal test martingale: large when episodes are no longer like the calibration's.
 
-    Every new score is ranked among all before it, ties at random, which makes p-values independent and uniform
-    under exchangeability (Vovk et al. 2003); the mixture of power bets then exceeds 1 / delta ever with
-    probability delta at most (Ville's inequality).
+    Every new score is ranked among all before it, ties at random, which makes p-values independent and
+    uniform under exchangeability (Vovk et al. 2003); the mixture of power bets then exceeds 1 / delta ever
+    with probability delta at most (Ville's inequality).
 
     Attributes:
         value: Of the martingale; 1 at the beginning.
