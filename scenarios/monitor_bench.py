@@ -7,12 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from api.faults.perception import FaultyPerceiver
+from api.faults.policies import FaultyPolicy
+from api.faults.timetable import Timetable
+from sim.faults.kinds import Site
+from sim.faults.plant import FaultyPlant
+from sim.faults.spec import Injection
 
 from agent.affordance import Hands
 from agent.whereabouts import whereabouts
 from sim.demos.episode import Stage
 from sim.demos.judge import Situation, look, succeeded
 from sim.demos.tasks import Kind, Task
+from sim.world import World
 from skills.library import (
     CARRYING,
     CloseDrawer,
@@ -28,13 +35,15 @@ from skills.predicates import State, Truth, first_unmet
 from skills.scene import Scene
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
+from vla_low_level.body import Body
 from vla_low_level.chunk_executor import ChunkExecutor
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.monitoring.sample import Felt, Seen, felt, seen
-from vla_low_level.observation import Observation
+from vla_low_level.observation import F64, CameraImage, Observation
+from vla_low_level.plant import PlantState
 from vla_low_level.policies.specialist import SpecialistPolicy
 from vla_low_level.policy import Instruction, Policy, PolicyOutput, RetreatTarget
-from vla_low_level.robot import Decision, ExecutionReport, Robot
+from vla_low_level.robot import Decision, ExecutionReport
 
 CAMERA = "overhead"
 CLEAR_HEIGHT_M = 0.40
@@ -46,11 +55,44 @@ MOST_CHUNKS = 60
 Perceive = Callable[[Observation, Scene | None, str | None], Scene]
 
 
+class ChangingPlant:
+    """A plant that stands for another one, so that things can begin to go wrong under a body. A `Plant`."""
+
+    def __init__(self, world: World) -> None:
+        self.now: World | FaultyPlant = world
+
+    @property
+    def time_s(self) -> float:
+        """The world's clock."""
+        return self.now.time_s
+
+    def read(self) -> PlantState:
+        """Measure."""
+        return self.now.read()
+
+    def command(self, joint_target_rad: F64, gripper_target: float) -> None:
+        """Tell the motors."""
+        self.now.command(joint_target_rad, gripper_target)
+
+    def step(self) -> None:
+        """Advance."""
+        self.now.step()
+
+    def capture(self, names: Sequence[str]) -> dict[str, CameraImage]:
+        """Take pictures."""
+        return self.now.capture(names)
+
+    def state_hash(self) -> str:
+        """Nothing is replayed here."""
+        return ""
+
+
 class StageRobot:
-    """A stage's body in this process. Implements `Robot` in lockstep."""
+    """A stage's body in this process, in which faults can be injected. Implements `Robot` in lockstep."""
 
     def __init__(self, stage: Stage) -> None:
-        self._body = stage.body
+        arm, self.plant = stage.world.embodiment, ChangingPlant(stage.world)
+        self._body = stage.body = Body(self.plant, arm.kinematics(), arm.limits, arm.home_rad)
 
     def observe(self, cameras: Sequence[str] = ()) -> Observation:
         """Sense now."""
@@ -58,7 +100,11 @@ class StageRobot:
 
     def execute(self, chunk: ActionChunk) -> ExecutionReport:
         """Carry out a chunk."""
-        return self._body.execute(chunk.actions, ChunkHeader(chunk.rate_hz, chunk.expires_s, chunk.chunk_id))
+        rows: object = chunk.actions
+        header = ChunkHeader(chunk.rate_hz, chunk.expires_s, chunk.chunk_id)
+        if isinstance(self.plant.now, FaultyPlant):
+            rows, header = self.plant.now.chunk(rows, header)
+        return self._body.execute(rows, header)
 
     def hold(self) -> None:
         """Stay."""
@@ -87,18 +133,38 @@ class Bench:
         policy: On trial.
         perceive: The agent's eyes.
         specialist: Whether the policy is told a pose.
+        doubter: The policy itself, whatever it is wrapped in; it can draw more chunks.
         scene: What was perceived last.
         hands: What the agent thinks it holds.
+        began_s: The world's clock when a fault began to act; empty where none did.
     """
 
     stage: Stage
-    robot: Robot
+    robot: StageRobot
     policy: Policy
     perceive: Perceive
     specialist: bool
+    doubter: Policy | None = None
     retreat: SpecialistPolicy = field(default_factory=SpecialistPolicy)
     scene: Scene | None = None
     hands: Hands = field(default_factory=Hands)
+    began_s: list[float] = field(default_factory=list)
+
+    def afflict(self, injection: Injection) -> None:
+        """Let things go wrong from now on; their times count from the next look or chunk."""
+        times = Timetable(injection, lambda it: self.began_s.append(it.time_s), realtime=True)
+        self.robot.plant.now = FaultyPlant(self.stage.world, injection)
+        if times.has(Site.POLICY):
+            self.policy = FaultyPolicy(self.policy, times)
+        if times.has(Site.PERCEIVER):
+            self.perceive = FaultyPerceiver(self.perceive, times)
+
+    @property
+    def onset_s(self) -> float:
+        """When the first fault began to act, the world's clock; NaN when none has."""
+        plant = self.robot.plant.now
+        told = [it.time_s for it in plant.happened] if isinstance(plant, FaultyPlant) else []
+        return min([*told, *self.began_s], default=math.nan)
 
     def look(self) -> Scene:
         """Perceive again."""
@@ -149,7 +215,7 @@ class _Log:
         if aim is not None and self._about is not None:
             off = float(np.linalg.norm(aim[:2] - self._about.centre_m)) - self._about.radius_m
         self._rollout.off_m.append(off)
-        draw, spread = getattr(self._bench.policy, "spread", None), math.nan
+        draw, spread = getattr(self._bench.doubter, "spread", None), math.nan
         if draw is not None:
             spread = float(draw(output.features["embedding"], 16)[:3].mean())
         self._rollout.spread.append(spread)

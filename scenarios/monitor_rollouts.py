@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -18,10 +19,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sim.faults.kinds import Site
+from sim.faults.spec import Injection
 
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive
 from scenarios.monitor_bench import Bench, Rollout, StageRobot, attempt, skill_of
+from scenarios.monitor_faults import FAULT_SEEDS, faults_for
 from sim.demos.chain import draw_stage, draw_tasks
 from sim.demos.judge import look
 from sim.demos.tasks import Kind
@@ -33,6 +37,7 @@ from vla_low_level.policy import Policy
 OUT = Path("build/monitor")
 SPECIALIST_KINDS = (Kind.PICK, Kind.PLACE_IN)
 DRAWS = 4
+ONSET_S = (0.4, 2.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +82,39 @@ def _detector() -> Detector:
     return Detector.from_pretrained()
 
 
-def play(seed: int, kind: PolicyKind) -> Iterator[Rollout]:
-    """The attempts of one scene: what is drawn first, a pick with what becomes of the object."""
+def play(seed: int, kind: PolicyKind, fault: str = "") -> Iterator[tuple[Rollout, float]]:
+    """The attempts of one scene, and when a fault began, s after the attempt's beginning.
+
+    What is drawn first is tried, a pick with what becomes of the object. A fault comes in one of the two.
+    """
     stage, rng = draw_stage(seed, "panda")
     if stage is None:
         return
     try:
+        policy = _policy(kind)
         bench = Bench(
-            stage,
-            StageRobot(stage),
-            _policy(kind),
-            partial(perceive, _detector()),
-            kind is PolicyKind.SPECIALIST,
+            *(stage, StageRobot(stage), policy, partial(perceive, _detector())),
+            specialist=kind is PolicyKind.SPECIALIST,
+            doubter=policy,
         )
-        scene, known = bench.look(), dict[str, str]()
-        allowed = SPECIALIST_KINDS if kind is PolicyKind.SPECIALIST else tuple(Kind)
+        allowed = SPECIALIST_KINDS if bench.specialist else tuple(Kind)
         tasks = next((t for t in (draw_tasks(stage, rng) for _ in range(DRAWS)) if _all(t, allowed)), [])
-        for task in tasks:
+        begin_s = float(np.random.default_rng([seed, 0xFA]).uniform(*ONSET_S))
+        injection = Injection.parse([f"{fault}@{begin_s:.2f}s"], seed) if fault else None
+        blinds = injection is not None and injection.faults[0].kind.site is Site.PERCEIVER
+        when = 0 if blinds else seed % max(1, len(tasks))
+        if blinds and injection is not None:
+            bench.afflict(Injection.parse([f"{fault}@0s"], seed))
+        scene, known = bench.look(), dict[str, str]()
+        for number, task in enumerate(tasks):
             skill = skill_of(task, scene, look(stage.world), known)
+            if injection is not None and number == when and not blinds:
+                bench.afflict(injection)
             rollout = attempt(bench, task, skill) if skill is not None else None
             if rollout is None:
                 return
-            yield rollout
-            if not rollout.success or rollout.post != "true":
+            yield rollout, bench.onset_s - rollout.started_s
+            if not rollout.success or rollout.post != "true" or (injection is not None and number == when):
                 return
     finally:
         stage.close()
@@ -170,21 +185,24 @@ def _item(value: Any) -> Any:
     return value.item() if np.ndim(value) == 0 else value
 
 
-def collect(kind: PolicyKind, seed: int, out: Path) -> None:
+def collect(kind: PolicyKind, seed: int, fault: str, out: Path) -> None:
     """Play a scene, unless that was done before: one file for each attempt, then a mark."""
-    mark = out / f"{kind.value}-{seed}.done"
+    slug = f"{kind.value}-{seed}" + (f"-{re.sub('[^a-z0-9_.]+', '-', fault)}" if fault else "")
+    mark = out / f"{slug}.done"
     if mark.exists():
         return
     number = 0
-    for number, rollout in enumerate(play(seed, kind), start=1):
+    for number, (rollout, onset_s) in enumerate(play(seed, kind, fault), start=1):
+        happened = "" if np.isnan(onset_s) else fault
         label = Label(
-            *(_policy(kind).policy_id, seed, "", float("nan"), rollout.skill, rollout.started_s),
+            *(_policy(kind).policy_id, seed, happened, onset_s, rollout.skill, rollout.started_s),
             *(rollout.success, rollout.ended, rollout.post, rollout.contacts, rollout.damage),
         )
-        save(out / f"{kind.value}-{seed}-{number}.npz", rollout, label)
-        sys.stderr.write(
-            f"{seed} {label.skill} {label.ended} {label.success} {label.post} {len(rollout.felt)}\n"
+        save(out / f"{slug}-{number}.npz", rollout, label)
+        said = (
+            f"{seed} {happened} {label.skill} {label.ended} {label.success} {label.post} {len(rollout.felt)}"
         )
+        sys.stderr.write(said + "\n")
     mark.write_text(f"{number}\n")
 
 
@@ -198,13 +216,15 @@ def main() -> None:
         "--first", type=int, nargs="+", required=True, help="first seeds, of each block in turn"
     )
     parser.add_argument("--scenes", type=int, default=50, help="of every block and policy")
+    parser.add_argument("--faults", action="store_true", help="with each fault of `scenarios.monitor_faults`")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for number in range(args.scenes):
         for first in args.first:
-            for kind in args.policy:
-                collect(PolicyKind(kind), first + number, args.out)
+            for kind in map(PolicyKind, args.policy):
+                for k, fault in enumerate(faults_for(kind) if args.faults else ("",)):
+                    collect(kind, first + number + FAULT_SEEDS * k, fault, args.out)
 
 
 if __name__ == "__main__":
