@@ -103,10 +103,8 @@ def controller_sha256(arm: str) -> str:
 
     body = embodiment(arm)
     told = (body.name, body.home_rad.tolist(), body.torque_n_m, CONTROL_HZ)
-    limits = {
-        name: getattr(value, "tolist", lambda v=value: v)() for name, value in vars(body.limits).items()
-    }
-    return hashlib.sha256(repr((told, sorted(limits.items()))).encode()).hexdigest()
+    limits = [(name, np.asarray(value).tolist()) for name, value in sorted(vars(body.limits).items())]
+    return hashlib.sha256(repr((told, limits)).encode()).hexdigest()
 
 
 def _ladder(rungs: tuple[str, ...]) -> Ladder:

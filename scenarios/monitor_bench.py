@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from api.faults.perception import FaultyPerceiver
-from api.faults.policies import FaultyPolicy
-from api.faults.timetable import Timetable
-from sim.faults.kinds import Site
-from sim.faults.plant import FaultyPlant
-from sim.faults.spec import Injection
 
 from agent.affordance import Hands
 from agent.whereabouts import whereabouts
+from api.faults.perception import FaultyPerceiver
+from api.faults.policies import FaultyPolicy
+from api.faults.timetable import Timetable
 from sim.demos.episode import Stage
 from sim.demos.judge import Situation, look, succeeded
 from sim.demos.tasks import Kind, Task
+from sim.faults.kinds import Site
+from sim.faults.plant import FaultyPlant
+from sim.faults.spec import Injection
 from sim.world import World
 from skills.library import (
     CARRYING,

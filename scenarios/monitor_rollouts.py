@@ -8,6 +8,7 @@ All detectors are then judged on the same rollouts. A scene that is on disk is n
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -19,8 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sim.faults.kinds import Site
-from sim.faults.spec import Injection
 
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive
@@ -29,6 +28,8 @@ from scenarios.monitor_faults import FAULT_SEEDS, faults_for
 from sim.demos.chain import draw_stage, draw_tasks
 from sim.demos.judge import look
 from sim.demos.tasks import Kind
+from sim.faults.kinds import Site
+from sim.faults.spec import Injection
 from skills.router import PolicyKind
 from vla_low_level.monitoring.sample import Felt, Seen
 from vla_low_level.policies.specialist import SpecialistPolicy
@@ -153,6 +154,7 @@ class Saved:
     felt: list[Felt]
     off_m: NDArray[np.float64]
     spread: NDArray[np.float64]
+    sha256: str
 
 
 def load(path: Path) -> Saved:
@@ -178,7 +180,8 @@ def load(path: Path) -> Saved:
         Felt(**{f.name: _item(arrays[f"felt.{f.name}"][k]) for f in fields(Felt)})
         for k in range(len(arrays["felt.time_s"]))
     ]
-    return Saved(label, seen, felt, arrays["off_m"], arrays["spread"])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Saved(label, seen, felt, arrays["off_m"], arrays["spread"], digest)
 
 
 def _item(value: Any) -> Any:
