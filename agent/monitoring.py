@@ -15,9 +15,9 @@ from vla_low_level.flight import Executed
 from vla_low_level.monitor import UNSEEING, Finding, Thresholds
 from vla_low_level.monitoring.calibration import Calibration
 from vla_low_level.monitoring.sample import felt, seen
-from vla_low_level.monitoring.watch import Watch, finding
-from vla_low_level.observation import CameraImage, Observation
-from vla_low_level.policy import PolicyOutput, Whereabouts
+from vla_low_level.monitoring.watch import DRAWS, Draw, Watch, finding
+from vla_low_level.observation import F64, CameraImage, Observation
+from vla_low_level.policy import Doubting, PolicyOutput, Whereabouts
 
 _NEVER = float("inf")
 
@@ -60,16 +60,19 @@ class Monitoring:
         if self.mode is Mode.OFF or calibration is None or skill not in calibration.card.channels.lasts_s:
             return None
         known = calibration.card.fingerprint.cameras
-        if any(known.get(name) != camera_sha256(image) for name, image in observation.images.items()):
+        if any(known.get(name) != _of_image(image) for name, image in observation.images.items()):
             return None
-        return Watched(calibration, skill, observation.time_s)
+        policy = route.policy if isinstance(route.policy, Doubting) else None
+        return Watched(calibration, skill, observation.time_s, policy)
 
 
 class Watched:
     """One attempt under a calibrated watch."""
 
-    def __init__(self, calibration: Calibration, skill: str, started_s: float) -> None:
-        self._calibration = calibration
+    def __init__(
+        self, calibration: Calibration, skill: str, started_s: float, policy: Doubting | None
+    ) -> None:
+        self._calibration, self._policy = calibration, policy
         self._watch = Watch(calibration.card.channels, calibration.novelty, skill, started_s)
 
     @property
@@ -79,8 +82,14 @@ class Watched:
 
     def see(self, observation: Observation, output: PolicyOutput, about: Whereabouts | None) -> Finding:
         """Before a chunk is sent."""
-        moment = self._watch.see(seen(observation, output), off_m(output, about))
+        moment = self._watch.see(seen(observation, output), off_m(output, about), self._draw(output))
         return finding(moment, self._calibration)
+
+    def _draw(self, output: PolicyOutput) -> Draw | None:
+        policy, embedding = self._policy, output.features.get("embedding")
+        if policy is None or embedding is None:
+            return None
+        return lambda: float(policy.spread(embedding, DRAWS)[:3].mean())
 
     def feel(self, executed: Executed) -> Finding:
         """When it is over."""
@@ -96,7 +105,12 @@ def off_m(output: PolicyOutput, about: Whereabouts | None) -> float:
     return float(np.linalg.norm(aim_m[:2] - about.centre_m)) - about.radius_m
 
 
-def camera_sha256(image: CameraImage) -> str:
-    """Of a camera's size and intrinsics; where it stands may vary from table to table."""
-    told = (*image.rgb.shape, *np.round(image.intrinsics, 3).ravel().tolist())
+def camera_sha256(size_px: tuple[int, int], intrinsics: F64) -> str:
+    """Of a camera's height and width and its intrinsics [3, 3]; where it stands may vary a little."""
+    told = (*size_px, *np.round(intrinsics, 3).ravel().tolist())
     return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _of_image(image: CameraImage) -> str:
+    height, width = image.depth_m.shape
+    return camera_sha256((height, width), image.intrinsics)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.errors import FAILED, INTERRUPTED, told_errors
+from api.monitor_cli import calibrate, monitor_app
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train
 from api.text import printable
@@ -34,7 +35,9 @@ app = typer.Typer(
 app.add_typer(trace_app, name="trace")
 app.add_typer(data_app, name="data")
 app.add_typer(planner_app, name="planner")
+app.add_typer(monitor_app, name="monitor")
 app.command()(train)
+app.command()(calibrate)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from agent.monitoring import Monitoring
     from api.assemble import RunOptions
     from skills.router import PolicyKind
-    from vla_low_level.monitoring.calibration import Fingerprint
+    from vla_low_level.monitoring.calibration import Calibration, Fingerprint
+    from vla_low_level.monitoring.keep import Kept
     from vla_low_level.policy import Policy
 
 SHIPPED = Path(__file__).resolve().parents[1] / "vla_low_level" / "monitoring" / "weights"
@@ -92,6 +93,41 @@ def fingerprint(policy: Policy, arm: str, clock: str, cameras: Mapping[str, str]
     return Fingerprint(
         policy=policy.policy_id, cameras=dict(cameras), controller=controller_sha256(arm), clock=clock
     )
+
+
+def cameras_sha256(names: Iterable[str]) -> dict[str, str]:
+    """Of the simulated cameras of these names."""
+    from agent.monitoring import camera_sha256
+    from sim import cameras
+
+    known = {"table": cameras.TABLE, "wrist": cameras.WRIST}
+    return {n: camera_sha256((known[n].height_px, known[n].width_px), known[n].intrinsics) for n in names}
+
+
+def make_calibration(kept: Sequence[Kept], policy: Policy, arm: str, alpha: float) -> Calibration:
+    """A calibration of a policy from kept attempts; the first half says what is normal.
+
+    Raises:
+        TandemError: `CALIBRATION_FOREIGN` when an attempt is of another policy, `CALIBRATION_SMALL` when too
+            few are good.
+    """
+    from vla_low_level.monitoring.conformal import least_episodes
+    from vla_low_level.monitoring.make import calibrate
+
+    foreign = next((item for item in kept if item.label.policy != policy.policy_id), None)
+    if foreign is not None:
+        raise TandemError(
+            "CALIBRATION_FOREIGN",
+            f"an attempt is of {foreign.label.policy}, the policy is {policy.policy_id}",
+            fix="calibrate with attempts of this policy only",
+        )
+    good = [item for item in kept if item.label.good]
+    # Attempts of one scene stay on one side, so that the sides know nothing of each other.
+    half = min(len(good) // 2, max(0, len(good) - least_episodes(alpha)))
+    while 0 < half < len(good) and good[half].label.seed == good[half - 1].label.seed:
+        half -= 1
+    print_ = fingerprint(policy, arm, "lockstep", cameras_sha256(policy.cameras))
+    return calibrate([k.episode for k in good[:half]], [k.episode for k in good[half:]], print_, alpha=alpha)
 
 
 def controller_sha256(arm: str) -> str:

@@ -12,30 +12,26 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from scenarios.monitor_faults import HELD_OUT, name_of
 from scenarios.monitor_metrics import (
-    F64,
     Judged,
     auroc,
     balanced_accuracy,
     clustered,
-    first_above,
     paired,
     timely_accuracy,
 )
-from scenarios.monitor_rollouts import Saved, load
 from scenarios.statistics import wilson
 from skills.router import PolicyKind
 from traces.errors import TandemError
-from vla_low_level.monitoring.channels import Channels
 from vla_low_level.monitoring.conformal import marginal_rank, threshold
-from vla_low_level.monitoring.make import Episode, fit, rows
-from vla_low_level.monitoring.novelty import Novelty
+from vla_low_level.monitoring.keep import Kept, load_all
+from vla_low_level.monitoring.make import fit, moments
+from vla_low_level.monitoring.trial import Series, Trial, bound_of, first_above, split
 from vla_low_level.monitoring.watch import Watch
 
 ALPHA = 0.05
@@ -43,98 +39,53 @@ SIZES = (20, 60, 200)
 SPLITS = 100
 ERRATIC = frozenset({"gain", "gripper_weak", "policy_noise", "object_moved"})
 BLIND = frozenset({"black_frame", "frame_freeze"})
-Series = tuple[F64, F64]
-"""Times [T], s since the attempt began, and scores [T]."""
-Method = Callable[[Saved], Series]
+Method = Callable[[Kept], Series]
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Rollouts of one policy.
-
-    Attributes:
-        fitting: Good ones that say what is normal.
-        calibration: Good ones that say where to stop.
-        test: Everything else: good, bad, with faults and without.
-    """
-
-    fitting: list[Saved]
-    calibration: list[Saved]
-    test: list[Saved]
-
-
-def good(saved: Saved) -> bool:
-    """Nominal, and done."""
-    return not saved.label.fault and saved.label.success and saved.label.ended == "done"
-
-
-def episode(saved: Saved) -> Episode:
-    """As the monitor knows it."""
-    label = saved.label
-    return Episode(label.skill, label.started_s, saved.seen, saved.felt, saved.off_m, saved.sha256)
-
-
-def split(rollouts: Sequence[Saved], fitting: int, calibration: int) -> Trial:
-    """The first scenes' good attempts are fitted to, the next ones' calibrated with, the rest is the test."""
-    nominal = [r for r in rollouts if good(r)]
-    first, then = nominal[:fitting], nominal[fitting : fitting + calibration]
-    used = {id(r) for r in (*first, *then)}
-    seeds = {r.label.seed for r in (*first, *then)}
-    test = [r for r in rollouts if id(r) not in used and r.label.seed not in seeds]
-    return Trial(first, then, test)
-
-
-def ours(channels: Channels, novelty: Novelty | None) -> Method:
+def ours(trial: Trial) -> Method:
     """The joint score."""
+    channels, novelty = fit([r.episode for r in trial.fitting])
 
-    def series(saved: Saved) -> Series:
-        watch = Watch(channels, None, saved.label.skill, saved.label.started_s)
-        found = [(row.time_s, watch.add(row).score) for row in rows(episode(saved), novelty)]
-        return np.array([t for t, _ in found]), np.array([s for _, s in found])
+    def series(saved: Kept) -> Series:
+        found = moments(saved.episode, channels, novelty)
+        return np.array([t for t, _ in found]), np.array([moment.score for _, moment in found])
 
     return series
 
 
 def published(trial: Trial) -> dict[str, Method]:
     """Baselines; none for a policy that says nothing of itself."""
-    if not trial.fitting or not trial.fitting[0].seen[0].features:
+    if not trial.fitting or not trial.fitting[0].episode.seen[0].features:
         return {}
     from scenarios.monitor_baselines import Scores, baselines
 
     found: dict[str, Method] = {}
-    for name, parts in baselines([episode(r) for r in trial.fitting]).items():
-        bounds = [
-            _bound([float(part(episode(r), r.spread).max()) for r in trial.calibration]) for part in parts
-        ]
+    for name, parts in baselines([r.episode for r in trial.fitting]).items():
+        bounds = [bound_of([float(part(r.episode).max()) for r in trial.calibration]) for part in parts]
 
-        def series(saved: Saved, parts: Sequence[Scores] = parts, bounds: Sequence[float] = bounds) -> Series:
-            told = [part(episode(saved), saved.spread) for part in parts]
+        def series(saved: Kept, parts: Sequence[Scores] = parts, bounds: Sequence[float] = bounds) -> Series:
+            told = [part(saved.episode) for part in parts]
             if len(told) > 1:
                 # Both above their own bound: the smaller of the two excesses.
                 told = [np.min([t / abs(b) - np.sign(b) for t, b in zip(told, bounds, strict=True)], axis=0)]
-            times = np.array([s.time_s for s in saved.seen]) - saved.label.started_s
+            times = np.array([s.time_s for s in saved.episode.seen]) - saved.label.started_s
             return times, told[0]
 
         found[name] = series
     return found
 
 
-def _bound(scores: Sequence[float]) -> float:
-    return threshold(scores, marginal_rank(len(scores), ALPHA))
-
-
 def judge(trial: Trial, method: Method, bound: float | None = None) -> list[Judged]:
     """Every test rollout under one method, with the bound of the calibration unless one is given."""
     if bound is None:
-        bound = _bound([float(method(r)[1].max()) for r in trial.calibration])
-    return [judged(r, first_above(*method(r), bound)) for r in trial.test]
+        bound = bound_of([float(method(r)[1].max()) for r in trial.calibration])
+    return [judged(r, first_above(method(r), bound)) for r in trial.test]
 
 
-def judged(saved: Saved, alarm_s: float) -> Judged:
+def judged(saved: Kept, alarm_s: float) -> Judged:
     """A rollout and when it alarmed."""
     label = saved.label
-    lasted = saved.felt[-1].time_s - label.started_s if saved.felt else 0.0
-    return Judged(label.seed, not label.success, alarm_s, lasted, label.onset_s)
+    return Judged(label.seed, not label.success, alarm_s, saved.lasted_s, label.onset_s)
 
 
 def with_success_test(trial: Trial, found: Sequence[Judged]) -> list[Judged]:
@@ -146,14 +97,14 @@ def with_success_test(trial: Trial, found: Sequence[Judged]) -> list[Judged]:
     return both
 
 
-def false_alarms(rollouts: Sequence[Saved]) -> dict[str, object]:
+def false_alarms(rollouts: Sequence[Kept]) -> dict[str, object]:
     """Share of good attempts stopped over random splits of them all, by exact rank and plain quantile."""
-    nominal = [r for r in rollouts if good(r)]
+    nominal = [r for r in rollouts if r.label.good]
     third = len(nominal) // 3
     found: dict[str, object] = {"good attempts": len(nominal)}
     if third < 5:
         return found
-    fitted = ours(*fit([episode(r) for r in nominal[:third]]))
+    fitted = ours(Trial(nominal[:third], [], []))
     tops, rng = np.array([fitted(r)[1].max() for r in nominal[third:]]), np.random.default_rng([6, 3])
     for n in (10, *SIZES):
         if n + 5 > len(tops):
@@ -171,7 +122,7 @@ def false_alarms(rollouts: Sequence[Saved]) -> dict[str, object]:
 
 def detection(trial: Trial) -> dict[str, object]:
     """Accuracy of ours and of the published ones, and what depends on the fault."""
-    method = ours(*fit([episode(r) for r in trial.fitting]))
+    method = ours(trial)
     mine = judge(trial, method)
     both = with_success_test(trial, mine)
     figures: dict[str, object] = {
@@ -186,7 +137,7 @@ def detection(trial: Trial) -> dict[str, object]:
             "ours better by": paired(mine, theirs, balanced_accuracy),
             "in time": paired(mine, theirs, timely_accuracy),
         }
-    nominal = [k for k, r in enumerate(trial.test) if good(r)]
+    nominal = [k for k, r in enumerate(trial.test) if r.label.good]
     for label, wanted in (("held-out faults", True), ("other faults", False)):
         chosen = [
             k
@@ -210,7 +161,7 @@ def _counts(trial: Trial) -> dict[str, int]:
     return {
         "fitted": len(trial.fitting),
         "calibrated": len(trial.calibration),
-        "test, good": sum(map(good, trial.test)),
+        "test, good": sum(r.label.good for r in trial.test),
         "test, failed of itself": sum(not r.label.fault and not r.label.success for r in trial.test),
         "test, failed of a fault": sum(bool(r.label.fault) and not r.label.success for r in trial.test),
         "test, fault without harm": sum(bool(r.label.fault) and r.label.success for r in trial.test),
@@ -258,17 +209,17 @@ def _equal_length(trial: Trial, method: Method) -> dict[str, object]:
     """Area under the ROC curve with every attempt at a skill cut to one length, beside score = time."""
     lengths: dict[str, list[float]] = {}
     for r in (*trial.fitting, *trial.calibration):
-        lengths.setdefault(r.label.skill, []).append(r.felt[-1].time_s - r.label.started_s)
+        lengths.setdefault(r.label.skill, []).append(r.lasted_s)
     cut = {skill: min(found) for skill, found in lengths.items()}
     known = [r for r in trial.test if r.label.skill in cut]
     failed = [not r.label.success for r in known]
 
-    def top(saved: Saved, *, whole: bool) -> float:
+    def top(saved: Kept, *, whole: bool) -> float:
         times, scores = method(saved)
         kept = scores if whole else scores[times <= cut[saved.label.skill]]
         return float(kept.max()) if len(kept) else 0.0
 
-    lasted = [r.felt[-1].time_s - r.label.started_s if r.felt else 0.0 for r in known]
+    lasted = [r.lasted_s for r in known]
     return {
         "ours": auroc(failed, [top(r, whole=False) for r in known]),
         "time": auroc(failed, [min(t, cut[r.label.skill]) for t, r in zip(lasted, known, strict=True)]),
@@ -279,11 +230,11 @@ def _equal_length(trial: Trial, method: Method) -> dict[str, object]:
 
 def cost(trial: Trial) -> dict[str, float]:
     """Milliseconds of one thread per chunk, from observation and report to finding."""
-    channels, novelty = fit([episode(r) for r in trial.fitting])
+    channels, novelty = fit([r.episode for r in trial.fitting])
     found = []
     for saved in trial.calibration:
         watch = Watch(channels, novelty, saved.label.skill, saved.label.started_s)
-        for seen, felt in zip(saved.seen, saved.felt, strict=False):
+        for seen, felt in zip(saved.episode.seen, saved.episode.felt, strict=False):
             began = time.thread_time()
             watch.see(seen)
             watch.feel(felt)
@@ -293,10 +244,7 @@ def cost(trial: Trial) -> dict[str, float]:
 
 def evaluate(folder: Path, kind: PolicyKind, fitting: int, calibration: int) -> Mapping[str, object]:
     """All figures of one policy. Raises `TandemError` (`CALIBRATION_SMALL`) without enough rollouts."""
-    rollouts = sorted(
-        (load(path) for path in folder.glob(f"{kind.value}-*.npz")),
-        key=lambda r: (r.label.seed, r.label.started_s),
-    )
+    rollouts = load_all(folder, f"{kind.value}-*.npz")
     trial = split(rollouts, fitting, calibration)
     return {
         "false alarms": false_alarms(rollouts),

@@ -16,8 +16,8 @@ from vla_low_level.monitoring.make import Episode
 from vla_low_level.monitoring.motion import disagreement
 
 F64 = NDArray[np.float64]
-Scores = Callable[[Episode, F64], F64]
-"""An episode and its 16-draw spreads [n] in; a score [n] of each chunk out."""
+Scores = Callable[[Episode], F64]
+"""An episode in; a score [n] of each chunk out."""
 
 STEPS, WIDTH, WINDOW = 400, 256, 3
 NEIGHBOURS = 5
@@ -34,16 +34,16 @@ def baselines(good: Sequence[Episode], seed: int = 0) -> Mapping[str, Sequence[S
 
     flow, distilled = _logpzo(x, seed), _distilled(x, seed)
 
-    def rnd(episode: Episode, _spread: F64) -> F64:
+    def rnd(episode: Episode) -> F64:
         return _windowed(distilled(white(episode)))
 
     return {
-        "logpZO": (lambda e, _: flow(white(e)),),
+        "logpZO": (lambda e: flow(white(e)),),
         "RND": (rnd,),
-        "STAC, single sample": (lambda e, _: np.cumsum(_overlaps(e)),),
-        "kNN": (lambda e, _: _neighbours(x, white(e)),),
-        "FIPER-style AND": (rnd, lambda _, spread: _windowed(np.log(spread + 1e-9))),
-        "time": (lambda e, _: np.array([s.time_s for s in e.seen]) - e.started_s,),
+        "STAC, single sample": (lambda e: np.cumsum(_overlaps(e)),),
+        "kNN": (lambda e: _neighbours(x, white(e)),),
+        "FIPER-style AND": (rnd, lambda e: _windowed(np.log(e.spread + 1e-9))),
+        "time": (lambda e: np.array([s.time_s for s in e.seen]) - e.started_s,),
     }
 
 

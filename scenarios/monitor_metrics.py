@@ -111,9 +111,3 @@ def paired(
         found.append(figure([ours[k] for k in drawn]) - figure([theirs[k] for k in drawn]))
     low, high = np.nanquantile(found, [0.025, 0.975]) if found else (np.nan, np.nan)
     return figure(ours) - figure(theirs), float(low), float(high)
-
-
-def first_above(times: F64, scores: F64, bound: float) -> float:
-    """Time of the first score above a bound; NaN when none is."""
-    above = np.flatnonzero(scores > bound)
-    return float(times[above[0]]) if len(above) else float("nan")

@@ -8,18 +8,14 @@ All detectors are then judged on the same rollouts. A scene that is on disk is n
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive
@@ -31,7 +27,7 @@ from sim.demos.tasks import Kind
 from sim.faults.kinds import Site
 from sim.faults.spec import Injection
 from skills.router import PolicyKind
-from vla_low_level.monitoring.sample import Felt, Seen
+from vla_low_level.monitoring.keep import Label, save
 from vla_low_level.policies.specialist import SpecialistPolicy
 from vla_low_level.policy import Policy
 
@@ -39,31 +35,6 @@ OUT = Path("build/monitor")
 SPECIALIST_KINDS = (Kind.PICK, Kind.PLACE_IN)
 DRAWS = 4
 ONSET_S = (0.4, 2.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a rollout is, beside its arrays.
-
-    Attributes:
-        policy: Whose; with its version.
-        seed: Of the scene. Attempts of one scene are not independent.
-        fault: What was wrong, empty when nothing was.
-        onset_s: When it began, s after the attempt's beginning; NaN without a fault.
-        skill, started_s, success, ended, post, contacts, damage: As in `Rollout`.
-    """
-
-    policy: str
-    seed: int
-    fault: str
-    onset_s: float
-    skill: str
-    started_s: float
-    success: bool
-    ended: str
-    post: str
-    contacts: int
-    damage: int
 
 
 @cache
@@ -125,69 +96,6 @@ def _all(tasks: Sequence[Any], allowed: Sequence[Kind]) -> bool:
     return bool(tasks) and all(task.kind in allowed for task in tasks)
 
 
-def save(path: Path, rollout: Rollout, label: Label) -> None:
-    """Write a rollout as npz, whole or not at all."""
-    arrays: dict[str, NDArray[Any]] = {
-        "label": np.array(json.dumps({f.name: getattr(label, f.name) for f in fields(label)}))
-    }
-    for name in ("time_s", "plan", "hand_m", "opening", "grip", "force_n"):
-        arrays[f"seen.{name}"] = np.array([getattr(s, name) for s in rollout.seen])
-    arrays["seen.rate_hz"] = np.array([s.rate_hz for s in rollout.seen])
-    for group in ("features", "frames"):
-        for key in getattr(rollout.seen[0], group) if rollout.seen else ():
-            arrays[f"{group}.{key}"] = np.stack([getattr(s, group)[key] for s in rollout.seen])
-    for item in fields(Felt):
-        arrays[f"felt.{item.name}"] = np.array([getattr(f, item.name) for f in rollout.felt])
-    arrays["off_m"], arrays["spread"] = np.array(rollout.off_m), np.array(rollout.spread)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-    part.rename(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A rollout as it was read back."""
-
-    label: Label
-    seen: list[Seen]
-    felt: list[Felt]
-    off_m: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    sha256: str
-
-
-def load(path: Path) -> Saved:
-    """Read what `save` wrote. Raises KeyError, ValueError."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    label = Label(**json.loads(str(arrays["label"])))
-    groups = {
-        group: {
-            name.split(".", 1)[1]: values for name, values in arrays.items() if name.startswith(f"{group}.")
-        }
-        for group in ("features", "frames")
-    }
-    plain = [f.name for f in fields(Seen) if f.name not in groups]
-    seen = [
-        Seen(
-            **{name: _item(arrays[f"seen.{name}"][k]) for name in plain},
-            **{group: {key: values[k] for key, values in told.items()} for group, told in groups.items()},
-        )
-        for k in range(len(arrays["seen.time_s"]))
-    ]
-    felt = [
-        Felt(**{f.name: _item(arrays[f"felt.{f.name}"][k]) for f in fields(Felt)})
-        for k in range(len(arrays["felt.time_s"]))
-    ]
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Saved(label, seen, felt, arrays["off_m"], arrays["spread"], digest)
-
-
-def _item(value: Any) -> Any:
-    return value.item() if np.ndim(value) == 0 else value
-
-
 def collect(kind: PolicyKind, seed: int, fault: str, out: Path) -> None:
     """Play a scene, unless that was done before: one file for each attempt, then a mark."""
     slug = f"{kind.value}-{seed}" + (f"-{re.sub('[^a-z0-9_.]+', '-', fault)}" if fault else "")
@@ -201,7 +109,7 @@ def collect(kind: PolicyKind, seed: int, fault: str, out: Path) -> None:
             *(_policy(kind).policy_id, seed, happened, onset_s, rollout.skill, rollout.started_s),
             *(rollout.success, rollout.ended, rollout.post, rollout.contacts, rollout.damage),
         )
-        save(out / f"{slug}-{number}.npz", rollout, label)
+        save(out / f"{slug}-{number}.npz", label, rollout)
         said = (
             f"{seed} {happened} {label.skill} {label.ended} {label.success} {label.post} {len(rollout.felt)}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from vla_low_level.monitoring.conformal import marginal_rank
 from vla_low_level.monitoring.novelty import Novelty, fit_novelty
 from vla_low_level.monitoring.sample import Felt, Seen
 from vla_low_level.monitoring.scores import Row, Scorer
-from vla_low_level.monitoring.watch import Watch
+from vla_low_level.monitoring.watch import Moment, Watch
 
 ALPHA_ACT, ALPHA_WARN = 0.05, 0.20
 NOVELTY = frozenset({"mahalanobis", "neighbours"})
@@ -25,7 +26,7 @@ CHANNELS = (
     *("time", "still", "tracking", "residual", "clamped", "force", "empty", "slip", "reversals", "magnitude"),
     *("disagreement", "spread", "flow_novelty", "aim_jump", "aim_off", "entropy_table", "entropy_wrist"),
     *("mahalanobis", "neighbours", "sharpness_table", "sharpness_wrist", "contrast_table", "contrast_wrist"),
-    *("view_shift", "view_change"),
+    *("view_shift", "view_change", "draws"),
 )
 
 
@@ -39,6 +40,7 @@ class Episode:
         seen: Of every chunk before it was sent.
         felt: Of every chunk when it was over.
         off_m: float64 [len(seen)], how far the policy aims outside of where the subgoal lies, m.
+        spread: float64 [len(seen)], of `DRAWS` chunks drawn from one observation, m; NaN where none were.
         sha256: Of the file it was read from.
     """
 
@@ -47,16 +49,33 @@ class Episode:
     seen: Sequence[Seen]
     felt: Sequence[Felt]
     off_m: NDArray[np.float64]
+    spread: NDArray[np.float64]
     sha256: str = ""
 
 
 def rows(episode: Episode, novelty: Novelty | None) -> list[Row]:
-    """Every score of an episode, in time."""
+    """Every score of an episode in time, the second stage's at every chunk."""
     scorer, found = Scorer(episode.skill, episode.started_s, novelty), []
     for k, (seen, off_m) in enumerate(zip(episode.seen, episode.off_m, strict=True)):
-        found.append(scorer.see(seen, float(off_m)))
+        row = scorer.see(seen, float(off_m))
+        if not np.isnan(episode.spread[k]):
+            row.raw["draws"] = float(episode.spread[k])
+        found.append(row)
         if k < len(episode.felt):
             found.append(scorer.feel(episode.felt[k]))
+    return found
+
+
+def moments(episode: Episode, channels: Channels, novelty: Novelty | None) -> list[tuple[float, Moment]]:
+    """An episode as the monitor would have seen it: times since its beginning, s, and what it made of it."""
+    watch, found = Watch(channels, novelty, episode.skill, episode.started_s), []
+    for k, (seen, off_m) in enumerate(zip(episode.seen, episode.off_m, strict=True)):
+        spread = float(episode.spread[k])
+        draw = None if np.isnan(spread) else partial(float, spread)
+        found.append((seen.time_s - episode.started_s, watch.see(seen, float(off_m), draw)))
+        if k < len(episode.felt):
+            felt = episode.felt[k]
+            found.append((felt.time_s - episode.started_s, watch.feel(felt)))
     return found
 
 
@@ -82,10 +101,7 @@ def fit(good: Sequence[Episode], names: Sequence[str] = CHANNELS) -> tuple[Chann
 
 def top(episode: Episode, channels: Channels, novelty: Novelty | None) -> float:
     """The score of a whole episode."""
-    watch = Watch(channels, None, episode.skill, episode.started_s)
-    for row in rows(episode, novelty):
-        watch.add(row)
-    return watch.top
+    return max((moment.top for _, moment in moments(episode, channels, novelty)), default=0.0)
 
 
 def calibrate(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from vla_low_level.monitor import Finding, Level
 from vla_low_level.monitoring.calibration import NEVER, Calibration
@@ -11,6 +11,12 @@ from vla_low_level.monitoring.channels import Channels, Smoother
 from vla_low_level.monitoring.novelty import Novelty
 from vla_low_level.monitoring.sample import Felt, Seen
 from vla_low_level.monitoring.scores import Row, Scorer
+
+ARM = 1.0
+"""Score from which the policy is asked for more chunks; in each channel one good attempt in ten has it."""
+DRAWS = 16
+Draw = Callable[[], float]
+"""Spread of so many chunks drawn from the present observation, m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,18 @@ class Watch:
         self._smoother = Smoother(channels, skill)
         self.top = 0.0
 
-    def see(self, seen: Seen, off_m: float = float("nan")) -> Moment:
-        """Before a chunk is sent; arguments as in `Scorer.see`."""
-        return self.add(self._scorer.see(seen, off_m))
+    def see(self, seen: Seen, off_m: float = float("nan"), draw: Draw | None = None) -> Moment:
+        """Before a chunk is sent; as `Scorer.see`, and how to look closer where it is strange."""
+        return self.arm(self._scorer.see(seen, off_m), draw)
+
+    def arm(self, row: Row, draw: Draw | None) -> Moment:
+        """A row from before a chunk was sent, and the second stage where the first one finds it strange."""
+        first = self.add(row)
+        if draw is None or not ARM < first.score < NEVER:
+            return first
+        second = self.add(Row(row.time_s, row.closed, {"draws": draw()}))
+        parts = {**first.parts, **second.parts}
+        return replace(max(first, second, key=lambda moment: moment.score), parts=parts, top=second.top)
 
     def feel(self, felt: Felt) -> Moment:
         """When it is over."""
@@ -59,10 +74,6 @@ class Watch:
             channel, score = row.broken[0], NEVER
         self.top = max(self.top, score)
         return Moment(score, channel, self.top, parts)
-
-    def interlock(self) -> None:
-        """A rule outside of the scores has alarmed: nothing is stranger."""
-        self.top = NEVER
 
 
 def finding(moment: Moment, calibration: Calibration) -> Finding:
