@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay | data | planner | train`."""
+"""The command line: `tandem run | plan | trace | replay | monitor | calibrate | data | planner | train`."""
 
 from __future__ import annotations
 
