@@ -1,4 +1,4 @@
-"""What the monitor is good for: `python -m scenarios.eval_monitor_effect --fault object_moved:0.08@4s --count 20`.
+"""What the monitor is good for: `python -m scenarios.eval_monitor_effect --fault object_moved@4s --count 20`.
 
 The same command, scene and fault twice, with the monitor acting and with it off, and the simulator asked what
 came of it: objects that fell over or off the table, hard contacts, and whether the command was done.
