@@ -24,8 +24,8 @@ def scene(*moved: tuple[float, float], places=tuple(AT)) -> Scene:
     [
         ((0.0, 0.0), Level.OK),
         ((0.004, -0.003), Level.OK),
-        ((0.02, 0.0), Level.WARN),
-        ((0.03, 0.03), Level.ALARM),
+        ((0.01, 0.0), Level.WARN),
+        ((0.02, 0.01), Level.ALARM),
     ],
 )
 def test_fixtures_that_all_moved_alike_mean_that_the_camera_did(way, level):
