@@ -17,7 +17,7 @@ from rich.text import Text
 from api.errors import FAILED, INTERRUPTED, told_errors
 from api.monitor_cli import calibrate, monitor_app
 from api.planner_cli import planner_app
-from api.policy_cli import data_app, train
+from api.policy_cli import data_app, train, train_choice
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
 
@@ -37,6 +37,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(planner_app, name="planner")
 app.add_typer(monitor_app, name="monitor")
 app.command()(train)
+app.command()(train_choice)
 app.command()(calibrate)
 
 Words = Annotated[

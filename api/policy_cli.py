@@ -1,4 +1,4 @@
-"""The command line of System 1: `tandem data record | show`, `tandem train`."""
+"""The command line of System 1: `tandem data record | show`, `tandem train`, `tandem train-choice`."""
 
 from __future__ import annotations
 
@@ -162,3 +162,30 @@ def train(  # noqa: PLR0913
         )
         best = train_command(options, Console())
         Console().print(f"the best weights are in {best}")
+
+
+def train_choice(
+    data: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Datasets, glances above all.")],
+    start: Annotated[Path, typer.Option(metavar="DIR", help="The policy whose choice is trained.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the policy with it goes.")] = Path(
+        "build/choice"
+    ),
+    check: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A dataset that it is scored on at the end.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 6000,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Same seed and data, same weights.")] = 0,
+) -> None:
+    """Train a policy on to tell apart the places its heat-map proposes; everything else of it stays.
+
+    \b
+    Example:
+      tandem train-choice data/glances --start build/vla --check data/unseen
+    """  # noqa: D301 (as above)
+    with told_errors():
+        from api.train_choice import train_choice_command
+        from vla_low_level.vla.train_choice import ChoiceRecipe
+
+        recipe = ChoiceRecipe(steps=steps, seed=seed)
+        train_choice_command(data, check, start, out, recipe, Console())
+        Console().print(f"the policy is in {out}")

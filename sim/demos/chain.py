@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.demos.episode import Frames, Pilot, Stage, play
-from sim.demos.judge import Situation, look
+from sim.demos.judge import Situation, is_on, look
 from sim.demos.phrases import wordings
 from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Task
 from sim.layout import resolve
@@ -237,9 +237,10 @@ def fitting(item: TrueObject) -> list[Place]:
 
 
 def bases_for(item: TrueObject, stage: Stage, now: Situation) -> list[TrueObject]:
-    """What it can be put on."""
+    """What it can be put on: nothing may stand there yet, as the skill has it too."""
     others = [o for o in now.scene.objects if o.id != item.id and reachable(o, stage)]
-    return [o for o in others if (item.category, o.category) in STACKABLE]
+    clear = [o for o in others if not any(is_on(other, o) for other in now.scene.objects if other.id != o.id)]
+    return [o for o in clear if (item.category, o.category) in STACKABLE]
 
 
 def _can_push(item: TrueObject, side: Side, now: Situation) -> bool:

@@ -39,7 +39,8 @@ def draw_glances(seed: int, *, arm: str | None = None, only: Kind | None = None)
         return
     try:
         number = 0
-        for glance in [_with_empty_hand] * POSES + [_carrying]:
+        carried = only in (None, Kind.PLACE_IN, Kind.PLACE_ON)
+        for glance in [_with_empty_hand] * POSES + [_carrying] * carried:
             for task, text, frames in glance(stage, rng):
                 if only in (None, task.kind):
                     yield Demonstration(task, (text,), stage.placed.arm, seed, number, frames)

@@ -96,3 +96,17 @@ def test_what_cannot_be_is_said_in_one_line(words, says, tmp_path, monkeypatch) 
     assert done.exit_code in (1, 2)
     assert says in done.output
     assert "Traceback" not in done.output
+
+
+def test_the_choice_is_trained_on_and_the_rest_stays(folder, tmp_path) -> None:
+    start, out = tmp_path / "vla", tmp_path / "choice"
+    done = tandem("train", str(folder), "--out", str(start), *SMALL)
+    assert done.exit_code == 0, done.output
+    few = ["--start", str(start), "--out", str(out), "--check", str(folder), "--steps", "3"]
+    done = tandem("train-choice", str(folder), *few)
+    assert done.exit_code == 0, done.output
+    assert "the hottest place alone" in done.output
+    before, after = (load_pretrained(path)[0].state_dict() for path in (start, out))
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed
+    assert all(name.startswith("choice.") for name in changed)

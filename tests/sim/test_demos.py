@@ -1,14 +1,15 @@
 """Demonstrations: the teacher does what it shows, and says it in words that are kept apart for testing."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from sim.demos.chain import draw_stage, draw_tasks, scatter
+from sim.demos.chain import bases_for, draw_stage, draw_tasks, scatter
 from sim.demos.episode import play
 from sim.demos.glance import draw_glances
-from sim.demos.judge import look
+from sim.demos.judge import SUPPORTS, look
 from sim.demos.phrases import every_sentence, phrasebook, wordings
 from sim.demos.tasks import Kind, Task
 from vla_low_level.nouns import Category, Switch
@@ -44,6 +45,31 @@ def test_the_teacher_shows_every_skill(kind) -> None:
     assert not frames.done[0]
     assert len(frames.table) == len(frames.action) == len(frames.state)
     assert np.abs(np.array(frames.action)[:, :3]).max() < 0.03
+
+
+def test_nothing_is_put_on_what_carries_something() -> None:
+    for seed in range(1_600_000, 1_600_050):
+        stage, _ = draw_stage(seed, "panda", Kind.PLACE_ON)
+        if stage is None:
+            continue
+        now = look(stage.world)
+        item = next((o for o in now.scene.objects if bases_for(o, stage, now)), None)
+        others = [o for o in now.scene.objects if item and o.id != item.id]
+        bases = bases_for(item, stage, now) if item else []
+        load = next((o for o in others if o not in bases), None)
+        if item is None or load is None:
+            stage.close()
+            continue
+        x, y, z = bases[0].position_m
+        top = z + SUPPORTS[bases[0].category]
+        moved = load.model_copy(update={"position_m": (x, y, top)})
+        objects = tuple(moved if o is load else o for o in now.scene.objects)
+        full = replace(now, scene=now.scene.model_copy(update={"objects": objects}))
+        left = [base.id for base in bases_for(item, stage, full)]
+        stage.close()
+        assert bases[0].id not in left
+        return
+    pytest.fail("no scene where something could be put on something")
 
 
 def test_a_driver_leads_away_and_the_teacher_corrects() -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vla_low_level.vla.batches import Batch
+from vla_low_level.vla.choice import choice_loss
 from vla_low_level.vla.flow import flow_loss
 from vla_low_level.vla.network import VLANetwork
 from vla_low_level.vla.vision import STRIDE
@@ -15,7 +16,16 @@ HEAT_SIGMA_CELLS = 0.8
 POSITION_SCALE_M = 0.02
 # Noise draws for every picture: the flow head is cheap beside the cameras.
 DRAWS = 4
-WEIGHTS = {"flow": 1.0, "table": 0.2, "wrist": 0.1, "position": 0.5, "near": 0.5, "yaw": 0.3, "done": 0.2}
+WEIGHTS = {
+    "flow": 1.0,
+    "table": 0.2,
+    "wrist": 0.1,
+    "choice": 0.1,
+    "position": 0.5,
+    "near": 0.5,
+    "yaw": 0.3,
+    "done": 0.2,
+}
 
 
 def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -46,6 +56,7 @@ def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dic
         ),
         "table": heat_loss(seen.table.heat, batch.table_uv),
         "wrist": heat_loss(seen.wrist.heat, batch.wrist_uv),
+        "choice": choice_loss(seen.chosen.scores, seen.chosen.places_px, batch.table_uv),
         "position": functional.smooth_l1_loss(
             seen.target_m / POSITION_SCALE_M, batch.target_m / POSITION_SCALE_M, beta=0.1
         ),

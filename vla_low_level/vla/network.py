@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from vla_low_level.action import ACTION_DIM
 from vla_low_level.state import STATE_DIM
+from vla_low_level.vla.choice import Choice, Chosen
 from vla_low_level.vla.config import TEXT_DIM, VLAConfig
 from vla_low_level.vla.flow import FlowHead
-from vla_low_level.vla.vision import CameraEncoder, CloseLook, Seen, unproject
+from vla_low_level.vla.vision import CameraEncoder, CloseLook, Seen, hottest, settle, unproject
 
 WORDS, LOOK = 128, 128
 # Distances to the target are shown at these scales, m: for crossing the table, and for the last millimetres.
@@ -52,6 +53,7 @@ class Understanding(NamedTuple):
         condition: [B, c], for the flow head, and the embedding that a monitor watches.
         table: The table camera.
         wrist: The wrist camera.
+        chosen: Places in the table camera that could be meant.
         target_m: [B, 3], where the subgoal ends, world.
         near_m: [B, 3], the same as the wrist camera has it, which sees it when the hand hides it.
         target_yaw: [B, 2], cosine and sine of twice the finger axis' angle.
@@ -61,6 +63,7 @@ class Understanding(NamedTuple):
     condition: Tensor
     table: Seen
     wrist: Seen
+    chosen: Chosen
     target_m: Tensor
     near_m: Tensor
     target_yaw: Tensor
@@ -68,7 +71,7 @@ class Understanding(NamedTuple):
 
 
 class VLANetwork(nn.Module):
-    """4 M parameters; `understand`, then draw chunks with `flow`."""
+    """5 M parameters; `understand`, then draw chunks with `flow`."""
 
     state_mean: Tensor
     state_std: Tensor
@@ -91,6 +94,7 @@ class VLANetwork(nn.Module):
         )
         self.table = CameraEncoder(config.table_px, config.fine, config.middle, WORDS)
         self.wrist = CameraEncoder(config.wrist_px, 32, config.middle, WORDS)
+        self.choice = Choice(config.crop_px, TEXT_DIM)
         self.look = CloseLook(config.crop_px, WORDS, LOOK)
         self.embodiment = nn.Embedding(len(config.embodiments), EMBODIMENT_DIM)
         seen = LOOK + config.fine + 2 * config.middle + 32 + WORDS
@@ -128,13 +132,15 @@ class VLANetwork(nn.Module):
             rough_m: [B, 3], added to the hand's position that looking is told. In training it keeps the
                 network from finding the target where the hand is, instead of where it sees it.
         """
-        text = (given.text - self.text_mean) / self.text_std
+        text = self.scaled(given.text)
         felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
         rough = felt
         if rough_m is not None:
             rough = torch.cat([felt[:, :3] + rough_m / self.state_std[:3], felt[:, 3:]], 1)
         words = self.told(torch.cat([text, rough, arm], 1))
-        table, wrist = self.table(given.table, words), self.wrist(given.wrist, words)
+        maps, near_maps = self.table(given.table, words), self.wrist(given.wrist, words)
+        chosen = self.choice(given.table, maps.heat, text)
+        table, wrist = settle(maps, chosen.best()), settle(near_maps, hottest(near_maps.heat))
         centre = (table.uv.detach() if look_px is None else look_px).floor()
         close = self.look(given.table, centre, words).float()
         words = words.float()
@@ -149,7 +155,19 @@ class VLANetwork(nn.Module):
                 1,
             )
         )
-        return Understanding(condition, table, wrist, target, near, yaw, self.done(condition).squeeze(1))
+        done = self.done(condition).squeeze(1)
+        return Understanding(condition, table, wrist, chosen, target, near, yaw, done)
+
+    def heat(self, given: Inputs) -> Tensor:
+        """The table camera's heat-map alone [B, h, w]."""
+        felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
+        words = self.told(torch.cat([self.scaled(given.text), felt, arm], 1))
+        heat: Tensor = self.table(given.table, words).heat
+        return heat
+
+    def scaled(self, text: Tensor) -> Tensor:
+        """Sentence features [n, 384] about zero, with unit variance."""
+        return (text - self.text_mean) / self.text_std
 
     def normalise(self, chunk: Tensor) -> Tensor:
         """Chunks in their units to unit variance."""

@@ -12,12 +12,26 @@ STRIDE = 4
 WINDOW = 5
 
 
+class Maps(NamedTuple):
+    """What one camera gives before it is settled where the target is.
+
+    Attributes:
+        heat: [B, h, w], logits of where the target is; cells of 4 px.
+        features: [B, c, h, w].
+        mean: [B, c2], coarser features of the whole picture.
+    """
+
+    heat: Tensor
+    features: Tensor
+    mean: Tensor
+
+
 class Seen(NamedTuple):
     """What one camera gives.
 
     Attributes:
         heat: [B, h, w], logits of where the target is; cells of 4 px.
-        uv: [B, 2], the target, px: the expectation around the highest cell.
+        uv: [B, 2], the target, px: the expectation around the chosen cell.
         peak: [B, c], features there.
         mean: [B, c2], features of the whole picture.
     """
@@ -78,7 +92,7 @@ class CameraEncoder(nn.Module):
         self.heat = nn.Conv2d(fine, fine, 1)
         self.query = nn.Linear(words, fine)
 
-    def forward(self, image: Tensor, words: Tensor) -> Seen:
+    def forward(self, image: Tensor, words: Tensor) -> Maps:
         """Pictures [B, 3, H, W], 0..1, and words [B, d]."""
         fine = self.fine(self.stem(functional.pixel_unshuffle(image - 0.5, STRIDE)))
         middle = self.down(fine) + self.place
@@ -87,15 +101,24 @@ class CameraEncoder(nn.Module):
         up = functional.interpolate(self.up(middle), scale_factor=2.0, mode="nearest")
         features = functional.silu(self.fuse(fine + up, words))
         heat = torch.einsum("bchw,bc->bhw", self.heat(features), self.query(words)).float()
-        uv, weights = locate(heat)
-        peak = torch.einsum("bchw,bhw->bc", features.float(), weights)
-        return Seen(heat, uv, peak, middle.float().mean((2, 3)))
+        return Maps(heat, features, middle.float().mean((2, 3)))
 
 
-def locate(heat: Tensor) -> tuple[Tensor, Tensor]:
-    """The target [B, 2], px, and the weights [B, h, w] that it is the mean of: softmax around the peak."""
+def settle(maps: Maps, cell: Tensor) -> Seen:
+    """Take the target to be around a cell [B] of the flattened heat-map."""
+    uv, weights = locate(maps.heat, cell)
+    peak = torch.einsum("bchw,bhw->bc", maps.features.float(), weights)
+    return Seen(maps.heat, uv, peak, maps.mean)
+
+
+def hottest(heat: Tensor) -> Tensor:
+    """The highest cell [B] of heat-maps [B, h, w]."""
+    return heat.flatten(1).argmax(1)
+
+
+def locate(heat: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
+    """The target [B, 2], px, and the weights [B, h, w] that it is the mean of: softmax around a cell."""
     batch, height, width = heat.shape
-    top = heat.flatten(1).argmax(1)
     rows = torch.arange(height, device=heat.device)
     columns = torch.arange(width, device=heat.device)
     near_row = (rows[None] - (top // width)[:, None]).abs() <= WINDOW // 2
