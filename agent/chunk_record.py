@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,6 +108,9 @@ class ChunkRecord:
         self._judged[chunk.chunk_id] = findings
         _outcome(span, report)
         span.set(names.MONITOR_SCORES, monitor_scores(findings))
+        if self._watched is not None:
+            parts = {name: round(score, 4) for name, score in sorted(self._watched.parts.items())}
+            span.set(names.MONITOR_CHANNELS, json.dumps(parts))
         for finding in findings:
             self._note(span, finding)
         span.finish()

@@ -67,12 +67,17 @@ class Monitoring:
 
 
 class Watched:
-    """One attempt under a calibrated watch."""
+    """One attempt under a calibrated watch.
+
+    Attributes:
+        parts: Scores by channel, of the latest moment before a chunk and the latest after one.
+    """
 
     def __init__(
         self, calibration: Calibration, skill: str, started_s: float, policy: Doubting | None
     ) -> None:
         self._calibration, self._policy = calibration, policy
+        self.parts: dict[str, float] = {}
         self._watch = Watch(calibration.card.channels, calibration.novelty, skill, started_s)
 
     @property
@@ -83,6 +88,7 @@ class Watched:
     def see(self, observation: Observation, output: PolicyOutput, about: Whereabouts | None) -> Finding:
         """Before a chunk is sent."""
         moment = self._watch.see(seen(observation, output), off_m(output, about), self._draw(output))
+        self.parts |= moment.parts
         return finding(moment, self._calibration)
 
     def _draw(self, output: PolicyOutput) -> Draw | None:
@@ -94,6 +100,7 @@ class Watched:
     def feel(self, executed: Executed) -> Finding:
         """When it is over."""
         moment = self._watch.feel(felt(executed.output.chunk, executed.report))
+        self.parts |= moment.parts
         return finding(moment, self._calibration)
 
 

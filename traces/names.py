@@ -257,6 +257,9 @@ MONITOR_THRESHOLD: Final = _attribute("tandem.monitor.threshold", "float", "What
 MONITOR_SCORES: Final = _attribute(
     "tandem.monitor.scores", "json", "Every score with its bound: {name: [score, bound]}."
 )
+MONITOR_CHANNELS: Final = _attribute(
+    "tandem.monitor.channels", "json", "Calibrated scores by channel; the largest is held against the bound."
+)
 MONITOR_RESPONSE: Final = _attribute(
     "tandem.monitor.response", "str", "`continue`, `retry`, `replan`, `ask` or `stop`; the arm held before."
 )
