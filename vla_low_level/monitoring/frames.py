@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +51,7 @@ class ShiftFrom:
         off = [_wrapped(int(k), n) for k, n in zip(peak, self._shape, strict=True)]
         if any(abs(k) > MOST_SHIFT * n for k, n in zip(off, self._shape, strict=True)):
             return 0.0
-        return float(np.hypot(*off))
+        return math.hypot(*off)
 
 
 def _wrapped(k: int, n: int) -> int:
@@ -59,4 +61,6 @@ def _wrapped(k: int, n: int) -> int:
 def _edges(grey: Grey) -> NDArray[np.float32]:
     """Faded out at the border, so that the picture's own frame is not what matches."""
     x = grey.astype(np.float32) - grey.mean()
-    return x * np.hanning(x.shape[0])[:, None].astype(np.float32) * np.hanning(x.shape[1]).astype(np.float32)
+    fade = np.outer(np.hanning(x.shape[0]), np.hanning(x.shape[1])).astype(np.float32)
+    faded: NDArray[np.float32] = x * fade
+    return faded

@@ -64,6 +64,7 @@ def score(trial: Trial) -> Scored:
     Raises:
         TandemError: `CALIBRATION_SMALL` when the trial has too few attempts for the bound.
     """
+    marginal_rank(len(trial.calibration), ALPHA_ACT)
     channels, novelty = fit([item.episode for item in trial.fitting])
 
     def series(item: Kept) -> Series:
