@@ -121,7 +121,7 @@ def _delays(axes: Axes, trial: Trial, scored: Scored) -> None:
         if item.label.fault and not item.label.success
     ]
     known = [delay for delay in found if delay >= 0]
-    axes.hist(known, bins=np.arange(0.0, max([1.0, *known]) + 0.25, 0.25), color=GOOD)
+    axes.hist(known, bins=np.arange(0.0, max([1.0, *known]) + 0.25, 0.25).tolist(), color=GOOD)
     missed = len(found) - len(known)
     axes.set_xlabel(f"from a fault to its alarm, s ({missed} of {len(found)} never or before)")
     axes.set_ylabel("failed attempts")

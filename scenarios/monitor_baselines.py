@@ -87,7 +87,7 @@ def _logpzo(x: Tensor, seed: int) -> Callable[[Tensor], F64]:
         told = net(torch.cat([(1 - t) * here + t * noise, t], 1))
         loss = ((told - (noise - here)) ** 2).mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
 
     @torch.no_grad()
@@ -107,7 +107,7 @@ def _distilled(x: Tensor, seed: int) -> Callable[[Tensor], F64]:
         here = x[torch.randint(len(x), (128,))]
         loss = ((net(here) - target(here).detach()) ** 2).mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
 
     @torch.no_grad()

@@ -332,4 +332,4 @@ def skill_of(task: Task, scene: Scene, truth: Situation, known: dict[str, str]) 
         return Push(object=thing, side=task.side)
     if task.kind is Kind.PRESS and task.switch is not None:
         return Press(switch=task.switch)
-    return {Kind.OPEN_DRAWER: OpenDrawer(), Kind.CLOSE_DRAWER: CloseDrawer()}.get(task.kind)
+    return OpenDrawer() if task.kind is Kind.OPEN_DRAWER else CloseDrawer()

@@ -87,7 +87,7 @@ def save(path: Path, label: Label, told: Told) -> None:
     arrays["off_m"], arrays["spread"] = np.array(told.off_m), np.array(told.spread)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     part.rename(path)
 
 
@@ -116,13 +116,12 @@ def _kept(arrays: dict[str, NDArray[Any]], sha256: str) -> Kept:
         for group in GROUPS
     }
     plain = [item.name for item in fields(Seen) if item.name not in GROUPS]
-    seen = [
-        Seen(
-            **{name: _item(arrays[f"seen.{name}"][k]) for name in plain},
-            **{group: {key: values[k] for key, values in told.items()} for group, told in groups.items()},
-        )
-        for k in range(len(arrays["seen.time_s"]))
-    ]
+    seen = []
+    for k in range(len(arrays["seen.time_s"])):
+        facts: dict[str, Any] = {name: _item(arrays[f"seen.{name}"][k]) for name in plain}
+        for group, told in groups.items():
+            facts[group] = {key: values[k] for key, values in told.items()}
+        seen.append(Seen(**facts))
     felt = [
         Felt(**{item.name: _item(arrays[f"felt.{item.name}"][k]) for item in fields(Felt)})
         for k in range(len(arrays["felt.time_s"]))
