@@ -83,11 +83,12 @@ class ChunkRecord:
             ObjectionError: It must not be sent.
         """
         monitor = self._monitor or self._begin(observation)
-        if self._told.carrying and (lost := _grip_lost(observation)):
-            raise ObjectionError(lost)
-        found = [monitor.check_aim(observation, output, self._told.instruction.about)]
+        about = self._told.instruction.about
+        found = [monitor.check_aim(observation, output, about)]
+        if self._told.carrying:
+            found.insert(0, _grip_lost(observation))
         if self._watched is not None:
-            found.append(self._watched.see(observation, output, self._told.instruction.about))
+            found.append(self._watched.see(observation, output, about))
         findings = tuple(finding for finding in found if finding is not None)
         if findings and (serious := worst(findings)).level is Level.ALARM and self.acts:
             self._refuse(findings)
