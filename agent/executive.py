@@ -14,6 +14,7 @@ from agent.course import Course
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
+from agent.monitoring import Monitoring
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground, kept
@@ -69,12 +70,14 @@ class Mind:
         planner: Turns instruction and scene into a plan, a question or a refusal.
         router: Chooses the policy of each skill.
         retreat: Brings the arm out of the camera's view; a specialist.
+        monitoring: Watches the policies.
     """
 
     perceiver: Perceiver
     planner: Planner
     router: Router
     retreat: Policy = field(default_factory=SpecialistPolicy)
+    monitoring: Monitoring = field(default_factory=Monitoring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Executive:
         self._runner = SkillRunner(
             robot, recorder, self._listener, self._cancelled, max_chunks=chunks, clock=clock
         )
+        self._runner.watch_with(mind.monitoring)
         if company.frames is not None:
             self._runner.film(company.frames)
         self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat)
@@ -280,7 +284,8 @@ class Executive:
         if answer is None:
             if self._cancelled.is_set():
                 return _cancelled()
-            return _Ending(Outcome.NEEDS_HELP, question.code, question.text, _options_fix(question.options))
+            fix = f"say which: {', '.join(question.options)}" if question.options else "say it in other words"
+            return _Ending(Outcome.NEEDS_HELP, question.code, question.text, fix)
         course.history.append(Answer(question, answer))
         course.trigger = "human"
         return None
@@ -325,9 +330,9 @@ class Executive:
         result = self._do(plan.graph, course)
         if result is not None and result.status in _ENDINGS:
             return _ENDINGS[result.status]
-        course.trigger = "recheck" if result is None else "postcondition"
+        course.trigger = "recheck" if result is None else result.trigger
         course.fruitless = 0 if course.placed > before else course.fruitless + 1
-        if course.fruitless >= self._budgets.fruitless:
+        if course.fruitless >= self._budgets.fruitless or (result and result.asks):
             return self._stuck(result, course)
         return None
 
@@ -380,10 +385,6 @@ class Executive:
 
 def _cancelled() -> _Ending:
     return _Ending(Outcome.CANCELLED, "CANCELLED", "cancelled; the arm holds its position")
-
-
-def _options_fix(options: tuple[str, ...]) -> str:
-    return f"say which: {', '.join(options)}" if options else "say it in other words"
 
 
 _ENDINGS = {

@@ -6,7 +6,7 @@ import contextlib
 import json
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agent.outcome import CommandResult
     from agent.planner.protocol import Plan, Planner, Question, Refusal
     from agent.sight import Perceiver
+    from sim.faults.happening import Happening
+    from sim.faults.spec import Injection
     from sim.robot import SimRobot
     from sim.scene import PlacedScene
     from sim.truth import SceneTruth
@@ -53,6 +55,10 @@ class RunOptions:
         film: Whether a video and a contact sheet are made.
         jpeg: Cameras that are recorded as JPEG, each as `NAME` or `NAME=QUALITY`; PNG for the others.
         clock: `lockstep`, in which the body waits for the mind, or `realtime`, in which it does not.
+        faults: What is to go wrong, each as in `sim.faults.spec.GRAMMAR`.
+        monitor: `act`, `watch`, `plain`, `off` or `strict`; see `api.monitoring.MODES`.
+        calibration: Folder with a calibration for each kind of policy; the shipped one when None.
+        on_alarm: Rungs of the response ladder; the default ones when empty.
     """
 
     instruction: str
@@ -66,6 +72,10 @@ class RunOptions:
     film: bool = True
     jpeg: tuple[str, ...] = ()
     clock: Clock = "lockstep"
+    faults: tuple[str, ...] = ()
+    monitor: str = "act"
+    calibration: Path | None = None
+    on_alarm: tuple[str, ...] = ()
 
     def settled(self) -> RunOptions:
         """The same with a folder: one is named after time and instruction where none was given."""
@@ -91,11 +101,13 @@ class Session:
         executive: Runs and cancels it.
         robot: The body, for a stop.
         recorder: Where it is written down.
+        notes: What a person should know before anything moves.
     """
 
     executive: Executive
     robot: SimRobot
     recorder: Recorder
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -180,19 +192,28 @@ def _assemble(
     privileged: bool,
 ) -> Session:
     from agent.planner.instruction import clean_instruction
+    from sim.faults.record import injection_facts, record_fault
     from sim.robot import SimRobot
     from traces import names
 
     clean_instruction(options.instruction)
     placed = _placed(options)
-    robot = stack.enter_context(SimRobot.start(placed, clock=options.clock, privileged=privileged))
+    injection = _injection(options)
+    recorder.update(injection_facts(injection))
+    robot = stack.enter_context(
+        SimRobot.start(placed, clock=options.clock, privileged=privileged, faults=injection)
+    )
     # The body builds its world while the libraries and the models are loaded here.
     from agent.executive import Executive
+    from api.monitoring import monitoring_facts, monitoring_notes
     from vla_low_level.recorded_robot import RecordedRobot
 
-    mind = load_modules(options).mind()
+    tell = partial(record_fault, recorder, injection)
+    robot.on_fault = tell
+    mind = load_modules(options, tell).mind()
     recorder.update(
         {
+            **monitoring_facts(mind.monitoring),
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
             names.PLANNER_ID: mind.planner.planner_id,
             names.CLOCK: options.clock,
@@ -204,7 +225,8 @@ def _assemble(
         company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
     robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
     recorded = RecordedRobot(robot, recorder)
-    return Session(Executive(recorded, mind, recorder, company, clock=options.clock), robot, recorder)
+    executive = Executive(recorded, mind, recorder, company, clock=options.clock)
+    return Session(executive, robot, recorder, monitoring_notes(mind.monitoring))
 
 
 def _placed(options: RunOptions) -> PlacedScene:
@@ -241,18 +263,31 @@ def _specialist(arm: str) -> SpecialistPolicy:
     return SpecialistPolicy(retreat_xy_m=(float(x), float(y)))
 
 
-def load_modules(options: RunOptions) -> Modules:
-    """Load perception, planner and policies. Raises `TandemError` for options or weights that will not do."""
+def load_modules(options: RunOptions, on_fault: Callable[[Happening], None] | None = None) -> Modules:
+    """Load perception, planner and policies, with the options' faults. `on_fault` hears when those act.
+
+    Raises:
+        TandemError: For options or weights that will not do.
+    """
     from agent.modules import Modules
+    from api.monitoring import load_monitoring
     from skills.router import PolicyKind
 
     perceiver, planner = _perceiver(), make_planner(options.planner)
     only = None if options.policy == "auto" else PolicyKind(options.policy)
-    return Modules(perceiver, planner, load_policies(options), only)
+    policies = load_policies(options)
+    modules = Modules(perceiver, planner, policies, only, load_monitoring(options, policies))
+    if not options.faults:
+        return modules
+    from api.faults.assemble import faulty
+    from api.faults.timetable import Timetable
+
+    times = Timetable(_injection(options), on_fault, realtime=options.clock == "realtime")
+    return faulty(modules, times)
 
 
 def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
-    """Load the policies that the options allow. Raises as `load_modules`."""
+    """Load the policies that the options allow, without faults. Raises as `load_modules`."""
     from skills.router import PolicyKind
 
     policies: dict[PolicyKind, Policy] = {PolicyKind.SPECIALIST: _specialist(options.arm)}
@@ -263,6 +298,13 @@ def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
             options.weights, embodiment=options.arm, seed=options.seed
         )
     return policies
+
+
+def _injection(options: RunOptions) -> Injection:
+    """What is to go wrong. Raises `TandemError` (`FAULT_UNKNOWN`, `FAULT_INVALID`)."""
+    from sim.faults.spec import Injection
+
+    return Injection.parse(options.faults, options.seed)
 
 
 def _perceiver() -> Perceiver:

@@ -30,6 +30,7 @@ from replay.prefix import (
     diverged,
 )
 from replay.recorded import LOCKSTEP, check_lockstep, recorded_scene, run_facts
+from sim.faults.record import record_fault, recorded_injection
 from sim.robot import SimRobot
 from skills.router import PolicyKind, Router
 from traces import names
@@ -101,14 +102,15 @@ def fork(
     check_lockstep(run)
     motions = [motion for motion in recorded_motion(run) if isinstance(motion, ChunkMotion)]
     prefix = Prefix(run, motions, _checked(change.chunk, motions))
-    placed = recorded_scene(run)
+    placed, injection = recorded_scene(run), recorded_injection(run)
     then = change.then or modules
     with Recorder.open(folder, _facts(run, change), origin=_origin(run, prefix)) as recorder:
         recorder.update(
             {names.SCENE_REF: recorder.json(placed.model_dump(mode="json")), names.CLOCK: LOCKSTEP}
         )
         recorder.update({names.PLANNER_ID: then.planner.planner_id})
-        with SimRobot.start(placed, clock=LOCKSTEP) as body:
+        with SimRobot.start(placed, clock=LOCKSTEP, faults=injection) as body:
+            body.on_fault = partial(record_fault, recorder, injection)
             body.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
             robot = PrefixRobot(body, prefix)
             before = modules.router()
@@ -117,6 +119,7 @@ def fork(
                 PrefixPlanner(prefix, then.planner),
                 PrefixRouter(prefix, before, before if then is modules else _router(modules, then, before)),
                 _retreat(prefix, modules, then),
+                modules.monitoring,
             )
             ask = _Answers(prefix) if prefix.answers else None
             company = Company(ask=ask, listener=_Listener(prefix, progress))

@@ -9,6 +9,7 @@ from typing import Final
 
 from replay.motion import ChunkMotion, Motion, recorded_motion
 from replay.recorded import LOCKSTEP, check_lockstep, path_of, recorded_scene, run_facts
+from sim.faults.record import recorded_injection
 from sim.robot import SimRobot
 from sim.scene import PlacedScene
 from sim.world import World, movable
@@ -89,7 +90,7 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
     initial = facts.get(names.STATE_HASH_INITIAL)
     if isinstance(initial, str) and (now := _start_hash(scene)) != initial:
         return PhysicsReport(0, recorded, Difference(START, initial, now, 0.0), 0.0)
-    with SimRobot.start(scene, clock=LOCKSTEP) as robot:
+    with SimRobot.start(scene, clock=LOCKSTEP, faults=recorded_injection(run)) as robot:
         return _repeat(robot, run, motions, lambda done: progress(done, recorded))
 
 

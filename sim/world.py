@@ -49,6 +49,11 @@ class World:
 
     The same placement and the same commands give the same state, bit for bit, in any process of the
     same machine and PyBullet build.
+
+    Attributes:
+        light: Direction that light comes from.
+        arm_share: Share of their torque that the arm's motors have.
+        grip_share: Share of their force that the fingers have.
     """
 
     def __init__(self, placed: PlacedScene) -> None:
@@ -70,6 +75,8 @@ class World:
         self.lamp = Lamp(self.client, placed.lamp) if placed.lamp else None
         self.objects = {item.id: add_object(self.client, item, placed.variation) for item in placed.objects}
         self._loose = frozenset(self.objects.values())
+        self.light = placed.light
+        self.arm_share = self.grip_share = 1.0
         self._steps = 0
         self._target = self.embodiment.home_rad.copy()
         for _ in range(SETTLE_STEPS):
@@ -105,7 +112,7 @@ class World:
             p.POSITION_CONTROL,
             targetPositions=joint_target_rad.tolist(),
             targetVelocities=velocity.tolist(),
-            forces=self.embodiment.torque_n_m,
+            forces=[torque * self.arm_share for torque in self.embodiment.torque_n_m],
             positionGains=[0.15] * len(self.arm.joints),
             velocityGains=[1.0] * len(self.arm.joints),
             physicsClientId=self.client,
@@ -116,7 +123,7 @@ class World:
             self.arm.fingers,
             p.POSITION_CONTROL,
             targetPositions=[finger, finger],
-            forces=[GRIPPER_FORCE_N] * 2,
+            forces=[GRIPPER_FORCE_N * self.grip_share] * 2,
             positionGains=[0.05] * 2,
             physicsClientId=self.client,
         )
@@ -135,7 +142,18 @@ class World:
 
     def capture(self, names: Sequence[str]) -> dict[str, CameraImage]:
         """Take pictures. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
-        return {name: self._capture(name) for name in names}
+        return {name: cameras.render(self.client, *self.view(name), self.light) for name in names}
+
+    def view(self, name: str) -> tuple[cameras.Camera, F64]:
+        """A camera, and its pose to the world [4, 4] now. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
+        if name == "wrist":
+            return cameras.WRIST, self._hand_pose() @ WRIST_MOUNT
+        if name not in FIXED:
+            raise TandemError(
+                "CAMERA_UNKNOWN", f"no camera called {name!r}", fix=f"use {', '.join(FIXED)} or wrist"
+            )
+        camera, eye, target = FIXED[name]
+        return camera, self._off(cameras.look_at(eye, target))
 
     def state_hash(self) -> str:
         """sha256 of every position and velocity, float64, in creation order."""
@@ -164,17 +182,6 @@ class World:
         if self.client >= 0:
             p.disconnect(physicsClientId=self.client)
             self.client = -1
-
-    def _capture(self, name: str) -> CameraImage:
-        light = self.placed.light
-        if name == "wrist":
-            return cameras.render(self.client, cameras.WRIST, self._hand_pose() @ WRIST_MOUNT, light)
-        if name not in FIXED:
-            raise TandemError(
-                "CAMERA_UNKNOWN", f"no camera called {name!r}", fix=f"use {', '.join(FIXED)} or wrist"
-            )
-        camera, eye, target = FIXED[name]
-        return cameras.render(self.client, camera, self._off(cameras.look_at(eye, target)), light)
 
     def _off(self, pose: F64) -> F64:
         """A fixed camera's true pose: a little off the nominal one in a varied world."""

@@ -260,6 +260,21 @@ MONITOR_THRESHOLD: Final = _attribute("tandem.monitor.threshold", "float", "What
 MONITOR_SCORES: Final = _attribute(
     "tandem.monitor.scores", "json", "Every score with its bound: {name: [score, bound]}."
 )
+MONITOR_CHANNELS: Final = _attribute(
+    "tandem.monitor.channels", "json", "Calibrated scores by channel; the largest is held against the bound."
+)
+MONITOR_RESPONSE: Final = _attribute(
+    "tandem.monitor.response", "str", "`continue`, `retry`, `replan`, `ask` or `stop`; the arm held before."
+)
+MONITOR_EPISODE: Final = _attribute(
+    "tandem.monitor.episode", "float", "Largest calibrated score of an attempt."
+)
+MONITOR_MODE: Final = _attribute("tandem.monitor.mode", "str", "`off`, `watch` or `act`.")
+MONITOR_CALIBRATIONS: Final = _attribute(
+    "tandem.monitor.calibrations",
+    "json",
+    "By kind of policy: what the calibration is of, or why there is none.",
+)
 SHADOW_TAKEN: Final = _attribute("tandem.shadow.taken", "str", "What was done because of the monitor.")
 SHADOW_DECISION: Final = _attribute(
     "tandem.shadow.decision", "str", "What would have been done: `chunk`, `done` or `nothing`."
@@ -294,6 +309,7 @@ ASK_WAIT_S: Final = _attribute("tandem.ask.wait_s", "float", "How long the answe
 STEP: Final = _log("tandem.step", "One control step; frequent, so it is not exported.")
 GUARD_EVENT: Final = _log("tandem.guard", "The guard clamped, held or stopped.")
 ALARM: Final = _log("tandem.monitor.alarm", "A monitor's score passed its threshold.")
+RESPONSE: Final = _log("tandem.monitor.response", "What an alarm led to, with the score that caused it.")
 SHADOW: Final = _log("tandem.shadow", "The monitor changed what was done; this is what it would have been.")
 BODY_HOLD: Final = _log("tandem.body.hold", "The body was told to hold between chunks.")
 BODY_STOP: Final = _log("tandem.body.stop", "A stop was requested; latches.")
@@ -302,6 +318,14 @@ EVALUATION_RESULT: Final = _log("gen_ai.evaluation.result", "What a success test
 EXPORT: Final = _log("tandem.export", "What became of the OTLP export, at close.")
 REASON: Final = _attribute("tandem.reason", "str", "Why a stop, a reset or a note was made.")
 
+# Faults that were injected on purpose; for scoring, the agent never reads them
+FAULTS: Final = _attribute("tandem.faults", "json", "What was to go wrong in this run: a list of faults.")
+FAULT_EVENT: Final = _log("tandem.fault", "An injected fault has begun or ended.")
+FAULT_INDEX: Final = _attribute("tandem.fault.index", "int", "Which of `tandem.faults`, from 0.")
+FAULT_NAME: Final = _attribute("tandem.fault.name", "str", "Its kind.")
+FAULT_PHASE: Final = _attribute("tandem.fault.phase", "str", "`begin` or `end`.")
+FAULT_TIME_S: Final = _attribute("tandem.fault.time_s", "float", "The body's clock then.", "s")
+
 # A run that goes on from another one
 PARENT_TRACE: Final = _attribute("tandem.parent.trace_id", "str", "Trace id of the run it was forked from.")
 PARENT_CHUNK: Final = _attribute("tandem.parent.chunk", "int", "First chunk that is its own.")
@@ -309,7 +333,7 @@ PARENT_OVERRIDES: Final = _attribute("tandem.parent.overrides", "json", "What is
 EXPORT_SENT: Final = _attribute("tandem.export.sent", "int", "Spans that the endpoint accepted.")
 EXPORT_FAILED: Final = _attribute("tandem.export.failed", "int", "Spans that it did not take.")
 
-DURABLE_LOGS: Final = frozenset({ALARM, BODY_STOP, BODY_RESET, SHADOW})
+DURABLE_LOGS: Final = frozenset({ALARM, RESPONSE, BODY_STOP, BODY_RESET, SHADOW})
 """Log records that are forced to the disk itself."""
 SPANS: Final[Mapping[str, SpanKind]] = MappingProxyType(_SPANS)
 """Span kinds by the first word of their name."""
