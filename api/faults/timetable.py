@@ -34,6 +34,7 @@ class Timetable:
         self._faults = injection.faults
         self._zero_s = None if realtime else 0.0
         self._now_s = 0.0
+        self._standing: list[Fault] = []
         self._began: dict[int, bool] = {}
 
     def observe(self, time_s: float) -> None:
@@ -41,10 +42,16 @@ class Timetable:
         if self._zero_s is None:
             self._zero_s = time_s
         self._now_s = time_s
+        while self._standing:
+            self.acts(self._standing.pop(0))
+
+    def of(self, site: Site) -> tuple[Fault, ...]:
+        """What will ever happen there."""
+        return tuple(fault for fault in self._faults if fault.kind.site is site)
 
     def has(self, site: Site) -> bool:
         """Whether anything will ever happen there."""
-        return any(fault.kind.site is site for fault in self._faults)
+        return bool(self.of(site))
 
     def due(self, site: Site) -> tuple[Fault, ...]:
         """What is to act there at the time of the latest observation, in the order of the injection."""
@@ -66,6 +73,11 @@ class Timetable:
         if index not in self._began:
             self._began[index] = True
             self._tell(index, BEGIN)
+
+    def stands(self, fault: Fault) -> None:
+        """It has an effect from before the first observation on."""
+        if fault not in self._standing:
+            self._standing.append(fault)
 
     def stream(self, fault: Fault, *more: int) -> np.random.Generator:
         """The fault's own random numbers, the same in every run of this seed."""

@@ -50,7 +50,7 @@ class Fault(BaseModel):
         kind = CATALOGUE.get(self.name)
         if kind is None:
             raise ValueError(f"there is no fault {self.name!r}")
-        if not kind.low <= self.magnitude <= kind.high:
+        if not kind.size.low <= self.magnitude <= kind.size.high:
             raise ValueError(f"its magnitude is {_range(kind)}, not {_plain(self.magnitude)}")
         if self.duration_s is not None and kind.lasts_s == 0.0:
             raise ValueError("it happens at once and has no duration")
@@ -83,7 +83,7 @@ class Fault(BaseModel):
 
     def __str__(self) -> str:
         aim = f"/{self.aim}" if self.aim else ""
-        much = f":{_plain(self.magnitude)}" if self.kind.unit else ""
+        much = f":{_plain(self.magnitude)}" if self.kind.size.unit else ""
         lasts = "" if self.duration_s is None else f"+{_plain(self.duration_s)}s"
         return f"{self.name}{aim}{much}@{_plain(self.onset_s)}s{lasts}"
 
@@ -137,12 +137,12 @@ def parse_fault(text: str) -> Fault:
             f"there is no fault {found['name'][:40]!r}",
             fix=f"{hint}`tandem faults` lists all",
         )
-    if found["magnitude"] and not kind.unit:
+    if found["magnitude"] and not kind.size.unit:
         raise TandemError("FAULT_INVALID", f"{kind.name} has no magnitude", fix=f"write {kind.name}@3s")
     try:
         return Fault(
             name=kind.name,
-            magnitude=float(found["magnitude"] or kind.default),
+            magnitude=float(found["magnitude"] or kind.size.default),
             onset_s=float(found["onset"] or 0.0),
             duration_s=float(found["duration"]) if found["duration"] else None,
             aim=found["aim"] or "",
@@ -160,13 +160,13 @@ def _invalid(text: str, kind: Kind, error: ValueError) -> TandemError:
         first = error.errors()[0]
         where = f"{first['loc'][0]}: " if first["loc"] else ""
         why = where + first["msg"].removeprefix("Value error, ")
-    much = f":{_plain(kind.default)}" if kind.unit else ""
+    much = f":{_plain(kind.size.default)}" if kind.size.unit else ""
     return TandemError("FAULT_INVALID", f"{text[:60]!r}: {why}", fix=f"write it like {kind.name}{much}@3s")
 
 
 def _range(kind: Kind) -> str:
-    unit = f" {kind.unit}" if kind.unit else ""
-    return f"{_plain(kind.low)} to {_plain(kind.high)}{unit}"
+    unit = f" {kind.size.unit}" if kind.size.unit else ""
+    return f"{_plain(kind.size.low)} to {_plain(kind.size.high)}{unit}"
 
 
 def _plain(value: float) -> str:
