@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay | faults | monitor | calibrate | data | planner | train`."""
+"""The command line: `tandem run | plan | trace | replay | faults | monitor | data | train`, and more."""
 
 from __future__ import annotations
 

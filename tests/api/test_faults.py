@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agent.modules import Modules
+from agent.monitoring import Monitoring
 from agent.planner.protocol import Plan, Question
 from api.assemble import RunOptions, load_policies
 from api.faults.assemble import faulty
@@ -15,7 +16,6 @@ from api.faults.planning import WRONG as WRONG_PLANS
 from api.faults.planning import FaultyPlanner
 from api.faults.policies import TROUBLES, FaultyPolicy
 from api.faults.timetable import Timetable
-from api.monitoring import load_monitoring
 from sim.faults.catalogue import CATALOGUE
 from sim.faults.happening import Happening
 from sim.faults.kinds import Site
@@ -29,6 +29,8 @@ from skills.scene import PlaceRegion, Scene, SceneObject
 from skills.verify import Proof, prove
 from traces.reader import read_run
 from vla_low_level.action import ActionChunk
+from vla_low_level.monitoring.calibration import Calibration, Card, Fingerprint
+from vla_low_level.monitoring.channels import Channels
 from vla_low_level.nouns import Category, Colour, Place
 from vla_low_level.observation import CameraImage, Observation, Proprioception
 from vla_low_level.policy import Doubting, GraspTarget, Instruction, PolicyOutput
@@ -251,10 +253,20 @@ def test_noise_spoils_the_generalists_weights_for_its_time_and_spares_the_specia
 
 
 def test_the_monitor_gets_other_thresholds() -> None:
-    options = RunOptions("x")
-    policies = load_policies(options)
-    monitoring = load_monitoring(options, policies)
-    assert monitoring.calibrations
+    policies = load_policies(RunOptions("x"))
+    channels = Channels(channels={}, lasts_s={"": 5.0})
+    finger = Fingerprint(policy="any", cameras={}, controller="any")
+    scores = tuple(float(k) for k in range(60))
+    card = Card(
+        fingerprint=finger,
+        data="",
+        alpha_act=0.05,
+        alpha_warn=0.2,
+        channels=channels,
+        scores=scores,
+        fitted=60,
+    )
+    monitoring = Monitoring(calibrations={kind: Calibration(card, None) for kind in policies})
     told: list[Happening] = []
     modules = Modules(lambda *_: SCENE, Fixed(), policies, None, monitoring)
     wrong = faulty(modules, times("wrong_thresholds:3", "mode_flip@9s", told=told))
@@ -314,3 +326,13 @@ def test_the_catalogue_is_printed(tandem) -> None:
     listed = json.loads(tandem("faults", "--json").stdout)
     assert {item["name"] for item in listed} == set(CATALOGUE)
     assert {item["number"] for item in listed} == {f"F{k}" for k in range(1, 25)}
+
+
+def test_the_agent_has_no_word_for_faults() -> None:
+    root = Path(__file__).parents[2]
+    sources = [
+        path for folder in ("agent", "skills", "vla_low_level") for path in (root / folder).rglob("*.py")
+    ]
+    assert len(sources) > 50
+    told = [p for p in sources if any(word in p.read_text() for word in ("sim.faults", "names.FAULT"))]
+    assert not told

@@ -1,5 +1,7 @@
 """How faults are written down and read."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from pydantic import ValidationError
 
 from sim.faults.catalogue import CATALOGUE
 from sim.faults.kinds import FailureClass, Kind
+from sim.faults.page import render
 from sim.faults.spec import Fault, Injection, parse_fault
 from traces.errors import TandemError
 
@@ -73,3 +76,8 @@ def test_reverting_ends_a_fault_and_leaves_the_others() -> None:
     injection = Injection.parse(["gain:0.5@1s", "camera_shift@2s"], 3)
     assert injection.faults[0].until(4.0).lasts_s == 3.0
     assert injection.without(0).faults == injection.faults[1:]
+
+
+def test_the_page_is_the_catalogue() -> None:
+    page = Path(__file__).parents[2] / "docs" / "faults.md"
+    assert render() == page.read_text(encoding="utf-8"), "python -m sim.faults.page > docs/faults.md"
