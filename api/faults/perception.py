@@ -35,7 +35,7 @@ class FaultyPerceiver:
         self._times.observe(observation.time_s)
         scene = self._perceiver(observation, previous, held)
         for fault in self._times.due(Site.PERCEIVER):
-            wrong = WRONG[fault.name](scene, previous, fault, self._times.stream(fault))
+            wrong = WRONG[fault.name](scene, previous, fault, fault.stream(self._times.seed))
             if wrong != scene:
                 self._times.acts(fault)
             scene = wrong

@@ -37,7 +37,7 @@ class FaultyPlanner:
         """Plan, wrongly perhaps. Raises as the planner does."""
         decision = self._planner.plan(instruction, scene, history)
         for fault in self._times.due(Site.PLANNER):
-            rng = self._times.stream(fault)
+            rng = fault.stream(self._times.seed)
             if fault.name == "guess":
                 decision = self._guess(decision, fault, (instruction, scene, history), rng)
             elif isinstance(decision, Plan) and decision.graph:

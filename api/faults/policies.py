@@ -114,7 +114,7 @@ class NoisyWeights(Trouble):
         """A noisy copy, made once."""
         if self._spoilt is None:
             self._spoilt = copy.deepcopy(network)
-            rng = self.times.stream(self.fault)
+            rng = self.fault.stream(self.times.seed)
             with torch.no_grad():
                 for tensor in self._spoilt.parameters():
                     noise = torch.from_numpy(rng.standard_normal(tuple(tensor.shape), dtype="float32"))
@@ -128,7 +128,7 @@ class WrongStatistics(Trouble):
 
     def said(self, output: PolicyOutput, observation: Observation) -> PolicyOutput:  # noqa: ARG002
         """Each column by a factor of its own; the fingers' column is absolute."""
-        spread = self.times.stream(self.fault).normal(0.0, self.fault.magnitude, 6)
+        spread = self.fault.stream(self.times.seed).normal(0.0, self.fault.magnitude, 6)
         rows = output.chunk.actions.copy()
         rows[:, :6] *= np.exp(spread).astype(np.float32)
         return _with(output, rows)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
-
-import numpy as np
 
 from sim.faults.happening import BEGIN, END, Happening
 from sim.faults.kinds import Site
 from sim.faults.spec import Fault, Injection
-
-STREAM = 0xFA017
 
 
 class Timetable:
@@ -78,11 +73,6 @@ class Timetable:
         """It has an effect from before the first observation on."""
         if fault not in self._standing:
             self._standing.append(fault)
-
-    def stream(self, fault: Fault, *more: int) -> np.random.Generator:
-        """The fault's own random numbers, the same in every run of this seed."""
-        key = zlib.crc32(f"{fault.name}/{fault.aim}@{fault.onset_s}".encode())
-        return np.random.default_rng([self.seed, STREAM, key, *more])
 
     def _tell(self, index: int, phase: str) -> None:
         if self._told is not None:

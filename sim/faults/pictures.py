@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from sim.faults.effect import F64, Effect, stream
+from sim.faults.effect import F64, Effect
 from sim.faults.spec import Fault
 from sim.world import World
 from vla_low_level.observation import CameraImage
@@ -33,7 +33,7 @@ class _OfCamera(Effect):
 
     def at(self, view: str, time_s: float) -> np.random.Generator:
         """Random numbers of one picture."""
-        return stream(self.seed, self.fault, round(time_s * 1e4), *view.encode())
+        return self.fault.stream(self.seed, round(time_s * 1e4), *view.encode())
 
 
 class Occlusion(_OfCamera):
@@ -41,7 +41,7 @@ class Occlusion(_OfCamera):
 
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
         """A dark rectangle of the picture's own shape, where it was first."""
-        hidden = _patch(image, self.size, stream(self.seed, self.fault, *view.encode()))
+        hidden = _patch(image, self.size, self.fault.stream(self.seed, *view.encode()))
         rgb, depth = image.rgb.copy(), image.depth_m.copy()
         rgb[hidden], depth[hidden] = DARK, 0.05
         return replace(image, rgb=rgb, depth_m=depth)
@@ -61,7 +61,7 @@ class Glare(_OfCamera):
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
         """White in the middle of a spot, less towards its edge; depth is lost where it is white."""
         height, width = image.depth_m.shape
-        u, v = stream(self.seed, self.fault, *view.encode()).uniform(0.25, 0.75, 2) * (width, height)
+        u, v = self.fault.stream(self.seed, *view.encode()).uniform(0.25, 0.75, 2) * (width, height)
         y, x = np.mgrid[:height, :width]
         radius = np.sqrt(self.size * height * width / np.pi)
         shine = np.clip(1.5 * (1.0 - np.hypot(x - u, y - v) / (1.5 * radius)), 0.0, 1.0)[:, :, None]
@@ -104,7 +104,7 @@ class ColourCast(_OfCamera):
 
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
         """One channel more, another less, the same two in every picture."""
-        gain = stream(self.seed, self.fault).permutation([1.0 + self.size, 1.0, 1.0 - self.size])
+        gain = self.fault.stream(self.seed).permutation([1.0 + self.size, 1.0, 1.0 - self.size])
         return replace(image, rgb=np.rint((image.rgb * gain).clip(0, 255)).astype(np.uint8))
 
 
@@ -135,7 +135,7 @@ class Jitter(Effect):
             return pose
         shaken = pose.copy()
         now = round(self.world.time_s * 1e4)
-        shaken[:3, 3] += stream(self.seed, self.fault, now).normal(0.0, self.size, 3)
+        shaken[:3, 3] += self.fault.stream(self.seed, now).normal(0.0, self.size, 3)
         return shaken
 
 

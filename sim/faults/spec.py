@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import zlib
 from collections.abc import Iterable
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.faults.catalogue import CATALOGUE
@@ -16,6 +18,7 @@ from traces.errors import TandemError
 GRAMMAR = "NAME[/AIM][:MAGNITUDE][@ONSETs][+DURATIONs]"
 CAMERAS = ("overhead", "wrist")
 MAX_FAULTS = 16
+STREAM = 0xFA017
 Seconds = Annotated[float, Field(ge=0.0, le=3600.0, allow_inf_nan=False)]
 
 _NUMBER = r"-?\d*\.?\d+(?:e-?\d+)?"
@@ -74,6 +77,11 @@ class Fault(BaseModel):
     def lasts_s(self) -> float | None:
         """How long it acts once it has begun, s; None until the end."""
         return self.kind.lasts_s if self.duration_s is None else self.duration_s
+
+    def stream(self, seed: int, *more: int) -> np.random.Generator:
+        """Its own random numbers; neither its magnitude nor its duration nor other faults change them."""
+        key = zlib.crc32(f"{self.name}/{self.aim}@{self.onset_s}".encode())
+        return np.random.default_rng([seed, STREAM, key, *more])
 
     def until(self, time_s: float) -> Fault:
         """The same fault, over at `time_s`: what a repair at that instant leaves of it."""
