@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay | monitor | calibrate | data | planner | train`."""
+"""The command line: `tandem run | plan | trace | replay | faults | monitor | data | train`, and more."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.errors import FAILED, INTERRUPTED, told_errors
+from api.faults_cli import faults
 from api.monitor_cli import calibrate, monitor_app
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train, train_choice
@@ -40,6 +41,7 @@ app.add_typer(monitor_app, name="monitor")
 app.command()(train)
 app.command()(train_choice)
 app.command()(calibrate)
+app.command()(faults)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')

@@ -86,6 +86,10 @@ class ChangingPlant:
         """Nothing is replayed here."""
         return ""
 
+    def marks(self) -> bytes:
+        """Nothing is replayed here."""
+        return b""
+
 
 class StageRobot:
     """A stage's body in this process, in which faults can be injected. Implements `Robot` in lockstep."""

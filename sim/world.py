@@ -54,6 +54,7 @@ class World:
         light: Direction that light comes from.
         arm_share: Share of their torque that the arm's motors have.
         grip_share: Share of their force that the fingers have.
+        gripper_target: What the fingers were told last, 0 closed .. 1 open.
     """
 
     def __init__(self, placed: PlacedScene) -> None:
@@ -76,7 +77,7 @@ class World:
         self.objects = {item.id: add_object(self.client, item, placed.variation) for item in placed.objects}
         self._loose = frozenset(self.objects.values())
         self.light = placed.light
-        self.arm_share = self.grip_share = 1.0
+        self.arm_share = self.grip_share = self.gripper_target = 1.0
         self._steps = 0
         self._target = self.embodiment.home_rad.copy()
         for _ in range(SETTLE_STEPS):
@@ -105,7 +106,7 @@ class World:
         if np.abs(velocity).max() > MAX_FEED_RAD_S:
             # A jump, as when a stop overwrites the targets with the measured pose, is no motion to follow.
             velocity = np.zeros_like(velocity)
-        self._target = joint_target_rad.copy()
+        self._target, self.gripper_target = joint_target_rad.copy(), gripper_target
         p.setJointMotorControlArray(
             self.arm.body,
             self.arm.joints,

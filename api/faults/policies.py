@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from types import MappingProxyType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from api.faults.timetable import Timetable
 from sim.faults.kinds import Site
 from sim.faults.spec import Fault
 from vla_low_level.observation import Observation
-from vla_low_level.policy import Instruction, Policy, PolicyOutput
+from vla_low_level.policy import Doubting, Instruction, Policy, PolicyOutput
+from vla_low_level.rotations import rotation_matrix
 from vla_low_level.vla.network import VLANetwork
 from vla_low_level.vla.policy import VLAPolicy
 
@@ -78,6 +82,25 @@ class FaultyPolicy:
         return found
 
 
+class FaultyDoubter(FaultyPolicy):
+    """The same around a policy that can be asked how sure it is. Implements `Doubting`."""
+
+    def __init__(self, policy: Policy, doubting: Doubting, times: Timetable) -> None:
+        super().__init__(policy, times)
+        self._doubting = doubting
+
+    def spread(self, embedding: NDArray[np.float32], draws: int) -> NDArray[np.float32]:
+        """How sure it is, by the weights that it decided with."""
+        return self._doubting.spread(embedding, draws)
+
+
+def faulty_policy(policy: Policy, times: Timetable) -> FaultyPolicy:
+    """A policy around a policy that can do what that one can."""
+    if isinstance(policy, Doubting):
+        return FaultyDoubter(policy, policy, times)
+    return FaultyPolicy(policy, times)
+
+
 class NoisyWeights(Trouble):
     """Damaged weights. A policy without weights is spared."""
 
@@ -91,7 +114,7 @@ class NoisyWeights(Trouble):
         """A noisy copy, made once."""
         if self._spoilt is None:
             self._spoilt = copy.deepcopy(network)
-            rng = self.times.stream(self.fault)
+            rng = self.fault.stream(self.times.seed)
             with torch.no_grad():
                 for tensor in self._spoilt.parameters():
                     noise = torch.from_numpy(rng.standard_normal(tuple(tensor.shape), dtype="float32"))
@@ -100,4 +123,60 @@ class NoisyWeights(Trouble):
         return self._spoilt
 
 
-TROUBLES: MappingProxyType[str, type[Trouble]] = MappingProxyType({"policy_noise": NoisyWeights})
+class WrongStatistics(Trouble):
+    """Actions in the units of other data."""
+
+    def said(self, output: PolicyOutput, observation: Observation) -> PolicyOutput:  # noqa: ARG002
+        """Each column by a factor of its own; the fingers' column is absolute."""
+        spread = self.fault.stream(self.times.seed).normal(0.0, self.fault.magnitude, 6)
+        rows = output.chunk.actions.copy()
+        rows[:, :6] *= np.exp(spread).astype(np.float32)
+        return _with(output, rows)
+
+
+class ModeFlip(Trouble):
+    """A policy that cannot decide on which side to go."""
+
+    def said(self, output: PolicyOutput, observation: Observation) -> PolicyOutput:
+        """To one side after even observations, to the other after odd ones."""
+        angle = self.fault.magnitude * (-1.0) ** observation.sequence
+        turn = rotation_matrix(np.array([0.0, 0.0, angle])).astype(np.float32)
+        rows = output.chunk.actions.copy()
+        rows[:, :3] = rows[:, :3] @ turn.T
+        return _with(output, rows)
+
+
+class Loop(Trouble):
+    """A latent that is frozen."""
+
+    _first: Observation | None = None
+
+    def given(self, observation: Observation) -> Observation:
+        """The first instant again, with the present time."""
+        self._first = self._first or observation
+        return replace(self._first, time_s=observation.time_s, sequence=observation.sequence)
+
+
+class Stall(Trouble):
+    """A policy that has stopped."""
+
+    def said(self, output: PolicyOutput, observation: Observation) -> PolicyOutput:
+        """No motion, fingers as they were told last."""
+        rows = np.zeros_like(output.chunk.actions)
+        rows[:, 6] = observation.proprioception.last_command[6]
+        return _with(output, rows)
+
+
+def _with(output: PolicyOutput, rows: NDArray[np.float32]) -> PolicyOutput:
+    return replace(output, chunk=replace(output.chunk, actions=rows))
+
+
+TROUBLES: MappingProxyType[str, type[Trouble]] = MappingProxyType(
+    {
+        "policy_noise": NoisyWeights,
+        "wrong_statistics": WrongStatistics,
+        "mode_flip": ModeFlip,
+        "loop": Loop,
+        "stall": Stall,
+    }
+)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
-
-import numpy as np
 
 from sim.faults.happening import BEGIN, END, Happening
 from sim.faults.kinds import Site
 from sim.faults.spec import Fault, Injection
-
-STREAM = 0xFA017
 
 
 class Timetable:
@@ -34,6 +29,7 @@ class Timetable:
         self._faults = injection.faults
         self._zero_s = None if realtime else 0.0
         self._now_s = 0.0
+        self._standing: list[Fault] = []
         self._began: dict[int, bool] = {}
 
     def observe(self, time_s: float) -> None:
@@ -41,10 +37,16 @@ class Timetable:
         if self._zero_s is None:
             self._zero_s = time_s
         self._now_s = time_s
+        while self._standing:
+            self.acts(self._standing.pop(0))
+
+    def of(self, site: Site) -> tuple[Fault, ...]:
+        """What will ever happen there."""
+        return tuple(fault for fault in self._faults if fault.kind.site is site)
 
     def has(self, site: Site) -> bool:
         """Whether anything will ever happen there."""
-        return any(fault.kind.site is site for fault in self._faults)
+        return bool(self.of(site))
 
     def due(self, site: Site) -> tuple[Fault, ...]:
         """What is to act there at the time of the latest observation, in the order of the injection."""
@@ -67,10 +69,10 @@ class Timetable:
             self._began[index] = True
             self._tell(index, BEGIN)
 
-    def stream(self, fault: Fault, *more: int) -> np.random.Generator:
-        """The fault's own random numbers, the same in every run of this seed."""
-        key = zlib.crc32(f"{fault.name}/{fault.aim}@{fault.onset_s}".encode())
-        return np.random.default_rng([self.seed, STREAM, key, *more])
+    def stands(self, fault: Fault) -> None:
+        """It has an effect from before the first observation on."""
+        if fault not in self._standing:
+            self._standing.append(fault)
 
     def _tell(self, index: int, phase: str) -> None:
         if self._told is not None:

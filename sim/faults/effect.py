@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,15 +14,8 @@ from vla_low_level.plant import PlantState
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-STREAM = 0xFA017
 VIEWS = {"overhead": ("overhead", "table"), "wrist": ("wrist",)}
 """Pictures that each camera takes. The spectator's is never disturbed: it is there for people."""
-
-
-def stream(seed: int, fault: Fault, *more: int) -> np.random.Generator:
-    """The fault's own random numbers; neither its magnitude nor its duration nor other faults change them."""
-    key = zlib.crc32(f"{fault.name}/{fault.aim}@{fault.onset_s}".encode())
-    return np.random.default_rng([seed, STREAM, key, *more])
 
 
 class Effect:
@@ -36,7 +27,7 @@ class Effect:
 
     def __init__(self, fault: Fault, world: World, seed: int) -> None:
         self.fault, self.world, self.seed = fault, world, seed
-        self.rng = stream(seed, fault)
+        self.rng = fault.stream(seed)
 
     @property
     def size(self) -> float:

@@ -43,6 +43,28 @@ class Targets(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much a fault can be.
+
+    Attributes:
+        unit: Of the magnitude; empty where there is none, `x` for a factor.
+        default: Magnitude when none is given.
+        low: Least magnitude.
+        high: Greatest magnitude.
+    """
+
+    unit: str = ""
+    default: float = 1.0
+    low: float = 1.0
+    high: float = 1.0
+
+    @property
+    def text(self) -> str:
+        """The default with its unit; empty where there is no magnitude."""
+        return f"{self.default:.3g} {self.unit}" if self.unit else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of fault.
 
@@ -51,10 +73,7 @@ class Kind:
         number: Row of the catalogue, 1 to 24.
         failure: Who is to blame.
         site: Where it acts.
-        unit: Of the magnitude; empty where there is none, `x` for a factor.
-        default: Magnitude when none is given.
-        low: Least magnitude.
-        high: Greatest magnitude.
+        size: How much it can be.
         meaning: What it does, one sentence.
         revert: What is so again when it ends.
         lasts_s: How long it lasts by itself, s: None until the end, 0 for what happens at once.
@@ -65,10 +84,7 @@ class Kind:
     number: int
     failure: FailureClass
     site: Site
-    unit: str
-    default: float
-    low: float
-    high: float
+    size: Size
     meaning: str
     revert: str
     lasts_s: float | None = None

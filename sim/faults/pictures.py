@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from sim.faults.effect import F64, Effect, stream
+from sim.faults.effect import F64, Effect
 from sim.faults.spec import Fault
 from sim.world import World
 from vla_low_level.observation import CameraImage
@@ -16,6 +16,7 @@ from vla_low_level.rotations import rotation_matrix
 
 # Pictures that are kept for a lag.
 KEPT = 64
+SLACK_S = 1e-6
 DARK = 12
 
 
@@ -32,7 +33,7 @@ class _OfCamera(Effect):
 
     def at(self, view: str, time_s: float) -> np.random.Generator:
         """Random numbers of one picture."""
-        return stream(self.seed, self.fault, round(time_s * 1e4), *view.encode())
+        return self.fault.stream(self.seed, round(time_s * 1e4), *view.encode())
 
 
 class Occlusion(_OfCamera):
@@ -40,7 +41,7 @@ class Occlusion(_OfCamera):
 
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
         """A dark rectangle of the picture's own shape, where it was first."""
-        hidden = _patch(image, self.size, stream(self.seed, self.fault, *view.encode()))
+        hidden = _patch(image, self.size, self.fault.stream(self.seed, *view.encode()))
         rgb, depth = image.rgb.copy(), image.depth_m.copy()
         rgb[hidden], depth[hidden] = DARK, 0.05
         return replace(image, rgb=rgb, depth_m=depth)
@@ -60,7 +61,7 @@ class Glare(_OfCamera):
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
         """White in the middle of a spot, less towards its edge; depth is lost where it is white."""
         height, width = image.depth_m.shape
-        u, v = stream(self.seed, self.fault, *view.encode()).uniform(0.25, 0.75, 2) * (width, height)
+        u, v = self.fault.stream(self.seed, *view.encode()).uniform(0.25, 0.75, 2) * (width, height)
         y, x = np.mgrid[:height, :width]
         radius = np.sqrt(self.size * height * width / np.pi)
         shine = np.clip(1.5 * (1.0 - np.hypot(x - u, y - v) / (1.5 * radius)), 0.0, 1.0)[:, :, None]
@@ -90,6 +91,54 @@ class Blur(_OfCamera):
         return replace(image, rgb=np.asarray(soft).copy())
 
 
+class Brightness(_OfCamera):
+    """Another light."""
+
+    def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
+        """All colours times the same."""
+        return replace(image, rgb=np.rint((image.rgb * self.size).clip(0, 255)).astype(np.uint8))
+
+
+class ColourCast(_OfCamera):
+    """Another colour of the light, or a white balance that has drifted."""
+
+    def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
+        """One channel more, another less, the same two in every picture."""
+        gain = self.fault.stream(self.seed).permutation([1.0 + self.size, 1.0, 1.0 - self.size])
+        return replace(image, rgb=np.rint((image.rgb * gain).clip(0, 255)).astype(np.uint8))
+
+
+class LightTurn(Effect):
+    """The sun has moved."""
+
+    def begin(self) -> None:
+        """Turn the light about the vertical."""
+        turned = rotation_matrix(np.array([0.0, 0.0, self.size])) @ np.array(self.world.placed.light)
+        self.world.light = (float(turned[0]), float(turned[1]), float(turned[2]))
+
+    def end(self) -> None:
+        """Back."""
+        self.world.light = self.world.placed.light
+
+
+def _stands(fault: Fault, effect: Effect, view: str) -> bool:
+    """Whether a view is of the camera that was moved: by itself the one that stands."""
+    return effect.aims_at(view) if fault.aim else view != "wrist" and effect.aims_at(view)
+
+
+class Jitter(Effect):
+    """A camera that trembles."""
+
+    def eye(self, view: str, pose: F64) -> F64:
+        """A little beside its place, elsewhere in every picture."""
+        if not _stands(self.fault, self, view):
+            return pose
+        shaken = pose.copy()
+        now = round(self.world.time_s * 1e4)
+        shaken[:3, 3] += self.fault.stream(self.seed, now).normal(0.0, self.size, 3)
+        return shaken
+
+
 class Shift(Effect):
     """A camera that was pushed: what it sees moves, what is known of it does not."""
 
@@ -100,7 +149,7 @@ class Shift(Effect):
 
     def eye(self, view: str, pose: F64) -> F64:
         """Beside its place."""
-        if not (self.fault.aim or view != "wrist") or not self.aims_at(view):
+        if not _stands(self.fault, self, view):
             return pose
         moved = pose.copy()
         moved[:3, 3] += pose[:3, :3] @ self._way if view == "wrist" else self._way
@@ -117,7 +166,7 @@ class Turn(Effect):
 
     def eye(self, view: str, pose: F64) -> F64:
         """Turned in its place."""
-        if not (self.fault.aim or view != "wrist") or not self.aims_at(view):
+        if not _stands(self.fault, self, view):
             return pose
         turned = pose.copy()
         turned[:3, :3] = pose[:3, :3] @ self._turn
@@ -166,7 +215,7 @@ class Lag(_OfCamera):
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:
         """The newest that is old enough, or the oldest there is."""
         taken = self._taken[view]
-        old = [pixels for at_s, pixels in taken if at_s <= time_s - self.size]
+        old = [pixels for at_s, pixels in taken if at_s <= time_s - self.size + SLACK_S]
         rgb, depth = old[-1] if old else taken[0][1]
         return replace(image, rgb=rgb, depth_m=depth)
 

@@ -105,6 +105,10 @@ class FaultyPlant:
             rows, header = effect.chunk(rows, header)
         return rows, header
 
+    def marks(self) -> bytes:
+        """Of the world's things."""
+        return self.world.marks()
+
     def state_hash(self) -> str:
         """Of the world."""
         return self.world.state_hash()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import zlib
 from collections.abc import Iterable
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.faults.catalogue import CATALOGUE
@@ -16,6 +18,7 @@ from traces.errors import TandemError
 GRAMMAR = "NAME[/AIM][:MAGNITUDE][@ONSETs][+DURATIONs]"
 CAMERAS = ("overhead", "wrist")
 MAX_FAULTS = 16
+STREAM = 0xFA017
 Seconds = Annotated[float, Field(ge=0.0, le=3600.0, allow_inf_nan=False)]
 
 _NUMBER = r"-?\d*\.?\d+(?:e-?\d+)?"
@@ -50,7 +53,7 @@ class Fault(BaseModel):
         kind = CATALOGUE.get(self.name)
         if kind is None:
             raise ValueError(f"there is no fault {self.name!r}")
-        if not kind.low <= self.magnitude <= kind.high:
+        if not kind.size.low <= self.magnitude <= kind.size.high:
             raise ValueError(f"its magnitude is {_range(kind)}, not {_plain(self.magnitude)}")
         if self.duration_s is not None and kind.lasts_s == 0.0:
             raise ValueError("it happens at once and has no duration")
@@ -75,6 +78,11 @@ class Fault(BaseModel):
         """How long it acts once it has begun, s; None until the end."""
         return self.kind.lasts_s if self.duration_s is None else self.duration_s
 
+    def stream(self, seed: int, *more: int) -> np.random.Generator:
+        """Its own random numbers; neither its magnitude nor its duration nor other faults change them."""
+        key = zlib.crc32(f"{self.name}/{self.aim}@{self.onset_s}".encode())
+        return np.random.default_rng([seed, STREAM, key, *more])
+
     def until(self, time_s: float) -> Fault:
         """The same fault, over at `time_s`: what a repair at that instant leaves of it."""
         if self.kind.lasts_s == 0.0:
@@ -83,7 +91,7 @@ class Fault(BaseModel):
 
     def __str__(self) -> str:
         aim = f"/{self.aim}" if self.aim else ""
-        much = f":{_plain(self.magnitude)}" if self.kind.unit else ""
+        much = f":{_plain(self.magnitude)}" if self.kind.size.unit else ""
         lasts = "" if self.duration_s is None else f"+{_plain(self.duration_s)}s"
         return f"{self.name}{aim}{much}@{_plain(self.onset_s)}s{lasts}"
 
@@ -137,12 +145,12 @@ def parse_fault(text: str) -> Fault:
             f"there is no fault {found['name'][:40]!r}",
             fix=f"{hint}`tandem faults` lists all",
         )
-    if found["magnitude"] and not kind.unit:
+    if found["magnitude"] and not kind.size.unit:
         raise TandemError("FAULT_INVALID", f"{kind.name} has no magnitude", fix=f"write {kind.name}@3s")
     try:
         return Fault(
             name=kind.name,
-            magnitude=float(found["magnitude"] or kind.default),
+            magnitude=float(found["magnitude"] or kind.size.default),
             onset_s=float(found["onset"] or 0.0),
             duration_s=float(found["duration"]) if found["duration"] else None,
             aim=found["aim"] or "",
@@ -160,13 +168,13 @@ def _invalid(text: str, kind: Kind, error: ValueError) -> TandemError:
         first = error.errors()[0]
         where = f"{first['loc'][0]}: " if first["loc"] else ""
         why = where + first["msg"].removeprefix("Value error, ")
-    much = f":{_plain(kind.default)}" if kind.unit else ""
+    much = f":{_plain(kind.size.default)}" if kind.size.unit else ""
     return TandemError("FAULT_INVALID", f"{text[:60]!r}: {why}", fix=f"write it like {kind.name}{much}@3s")
 
 
 def _range(kind: Kind) -> str:
-    unit = f" {kind.unit}" if kind.unit else ""
-    return f"{_plain(kind.low)} to {_plain(kind.high)}{unit}"
+    unit = f" {kind.size.unit}" if kind.size.unit else ""
+    return f"{_plain(kind.size.low)} to {_plain(kind.size.high)}{unit}"
 
 
 def _plain(value: float) -> str:
