@@ -145,7 +145,9 @@ def detection(trial: Trial) -> dict[str, object]:
         chosen = [
             k
             for k, r in enumerate(trial.test)
-            if r.label.fault and (name_of(r.label.fault) in HELD_OUT) is wanted
+            if r.label.fault
+            and not is_benign(r.label.fault)
+            and (name_of(r.label.fault) in HELD_OUT) is wanted
         ]
         figures[label] = _accuracy([mine[k] for k in (*nominal, *chosen)])
         figures[f"{label}, with the success test"] = _accuracy([both[k] for k in (*nominal, *chosen)])
