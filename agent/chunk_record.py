@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.affordance import EMPTY_GRIP, OPENED
-from agent.events import Listener, MonitorRaised
+from agent.events import Listener, MonitorRaised, Scored
 from skills.router import Route
 from traces import names
 from traces.recorder import Recorder, Span, SpanRef
@@ -99,6 +99,7 @@ class ChunkRecord:
         for finding in findings:
             self._note(span, finding)
         span.finish()
+        self._listener(Scored(tuple((f.name, f.level.value, f.score, f.threshold) for f in findings)))
 
     def findings(self, executed: Executed) -> tuple[Finding, ...]:
         """What the monitor found in a chunk that is over. Once."""

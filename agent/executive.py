@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.ask import Asker
 from agent.budgets import Budgets
@@ -13,6 +13,7 @@ from agent.course import Course
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
+from agent.mind import Mind
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground, kept
@@ -22,23 +23,19 @@ from agent.planner.protocol import (
     Done,
     Failure,
     Plan,
-    Planner,
     Question,
     Refusal,
 )
-from agent.sight import Perceiver, Sight
+from agent.sight import Sight
 from agent.skill_runner import SkillRunner
 from skills.graph import SkillGraph, SkillNode
 from skills.library import Pick
 from skills.predicates import State, first_unmet
-from skills.router import Router
 from skills.verify import Proof, prove
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links
-from vla_low_level.policies.specialist import SpecialistPolicy
-from vla_low_level.policy import Policy
 from vla_low_level.robot import Clock, Robot
 
 BAD_INPUT = frozenset({"EMPTY_INSTRUCTION", "INSTRUCTION_TOO_LONG", "BAD_TEXT"})
@@ -57,23 +54,6 @@ class _Ending:
 
 def _ignore(_event: Event) -> None:
     """Nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mind:
-    """What decides.
-
-    Attributes:
-        perceiver: Turns an observation into a scene.
-        planner: Turns instruction and scene into a plan, a question or a refusal.
-        router: Chooses the policy of each skill.
-        retreat: Brings the arm out of the camera's view; a specialist.
-    """
-
-    perceiver: Perceiver
-    planner: Planner
-    router: Router
-    retreat: Policy = field(default_factory=SpecialistPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +93,16 @@ class Executive:
         self._listener = company.listener
         self._budgets = budgets or Budgets()
         self._cancelled = threading.Event()
+        self._interrupted = False
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
+        self._sight = Sight(robot, mind.perceiver, recorder, self._listener, mind.memory)
         chunks = self._budgets.chunks
         self._runner = SkillRunner(
             robot, recorder, self._listener, self._cancelled, max_chunks=chunks, clock=clock
         )
         if company.frames is not None:
             self._runner.film(company.frames)
-        self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat)
+        self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat, mind.memory)
 
     def cancel(self) -> None:
         """End the command after the current chunk. Safe from any thread and from a signal handler."""
@@ -131,10 +112,10 @@ class Executive:
         """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe."""
         self._said.put(text)
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether `cancel` has been called."""
-        return self._cancelled.is_set()
+    def interrupt(self) -> None:
+        """The same, when nobody is left who could have wished it."""
+        self._interrupted = True
+        self._cancelled.set()
 
     def run(self, instruction: str) -> CommandResult:
         """Carry out a command in plain words. Always returns; the result names what went wrong."""
@@ -175,6 +156,8 @@ class Executive:
                 ending = _Ending(outcome, error.code, error.message, error.fix)
             finally:
                 course.end_s = self._come_to_rest(course.start_s)
+            if self._interrupted and ending.outcome is Outcome.CANCELLED:
+                ending = _Ending(Outcome.INTERRUPTED, "INTERRUPTED", "whoever gave the command has gone")
             span.update(
                 {
                     names.OUTCOME: ending.outcome.value,
@@ -208,7 +191,8 @@ class Executive:
     def _agent(self, course: Course) -> _Ending:
         """System 2's loop, bounded by the budgets."""
         with self._recorder.span(names.AGENT, {names.AGENT_NAME: "planner"}):
-            self._sight.look(self._nodes.hands.held)
+            if ending := _ENDINGS.get(self._nodes.first_look()):
+                return ending
             while course.versions < self._budgets.plans:
                 if self._cancelled.is_set():
                     return _cancelled()

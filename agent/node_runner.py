@@ -8,8 +8,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from agent.affordance import EMPTY_GRIP, OPENED, Hands
+from agent.affordance import EMPTY_GRIP, OPENED
 from agent.events import Listener, NodeEnded, NodeStarted
+from agent.memory import Memory
 from agent.sight import Sight
 from agent.skill_runner import Attempt, Ended, SkillRunner
 from agent.whereabouts import whereabouts
@@ -78,10 +79,10 @@ class NodeRunner:
     """
 
     def __init__(
-        self, robot: Robot, sight: Sight, runner: SkillRunner, router: Router, retreat: Policy
+        self, robot: Robot, sight: Sight, runner: SkillRunner, router: Router, retreat: Policy, memory: Memory
     ) -> None:
-        """`retreat` brings the arm out of the camera's view."""
-        self.hands = Hands()
+        """`retreat` brings the arm out of the camera's view; `memory` is where what is held is kept."""
+        self.hands = memory.hands
         self._robot = robot
         self._sight = sight
         self._runner = runner
@@ -120,7 +121,14 @@ class NodeRunner:
             links = [(verdict.span, names.LinkKind.CAUSED_BY)] if verdict.span else ()
         return result
 
-    def clear_view(self, node: SkillNode) -> Attempt:
+    def first_look(self) -> NodeStatus:
+        """See where things stand; in a world that is known already the arm may be in the way."""
+        if self._sight.scene is not None and (status := _ABRUPT.get(self.clear_view(None).ended)):
+            return status
+        self._sight.look(self.hands.held)
+        return NodeStatus.DONE
+
+    def clear_view(self, node: SkillNode | None) -> Attempt:
         """Bring the arm out of the camera's sight. Raises `TandemError` (`ARM_BLOCKED`) when it cannot."""
         instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M))
         attempt = Attempt(Ended.ALARM, None, ())
@@ -147,9 +155,9 @@ class NodeRunner:
         instruction = Instruction(route.subgoal, target, whereabouts(node.skill, scene))
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
+        self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if done.ended in (Ended.CANCELLED, Ended.LATCHED):
             return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
-        self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if carrying or self.hands.held is None:
             back = self.clear_view(node)
             if back.ended in (Ended.CANCELLED, Ended.LATCHED):

@@ -18,6 +18,8 @@ from traces.errors import TandemError
 
 if TYPE_CHECKING:
     from agent.executive import Company, Executive
+    from agent.memory import Memory
+    from agent.mind import Mind
     from agent.modules import Modules
     from agent.outcome import CommandResult
     from agent.planner.protocol import Plan, Planner, Question, Refusal
@@ -96,6 +98,69 @@ class Session:
     executive: Executive
     robot: SimRobot
     recorder: Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A robot and a mind that stay from one command to the next.
+
+    Attributes:
+        options: Those of the robot; each command brings its own words and folder.
+        placed: The scene as it was in the beginning.
+        robot: The body.
+        modules: Perception, planner and policies.
+        memory: What is known of the world by now.
+    """
+
+    options: RunOptions
+    placed: PlacedScene
+    robot: SimRobot
+    modules: Modules
+    memory: Memory
+
+
+@contextlib.contextmanager
+def open_standing(options: RunOptions) -> Iterator[Standing]:
+    """Start the body, and load the models while its world is built. Raises as `open_session`."""
+    from sim.robot import SimRobot
+
+    placed = _placed(options)
+    with SimRobot.start(placed, clock=options.clock) as robot:
+        from agent.memory import Memory
+
+        modules = load_modules(options)
+        robot.observe()
+        yield Standing(options, placed, robot, modules, Memory())
+
+
+@contextlib.contextmanager
+def open_command(standing: Standing, options: RunOptions, company: Company) -> Iterator[Session]:
+    """A command for a robot that stands already, with a record of its own. Raises as `open_session`."""
+    from traces.recorder import Recorder
+
+    with contextlib.ExitStack() as stack:
+        jpeg = jpeg_qualities(options.jpeg)
+        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options), jpeg=jpeg))
+        _write_run_file(options, recorder)
+        mind = replace(standing.modules.mind(), memory=standing.memory)
+        session = _session(
+            options, company, recorder, stack, Assembled(standing.placed, standing.robot, mind)
+        )
+        try:
+            yield session
+        except BaseException as error:
+            with contextlib.suppress(TandemError):
+                recorder.result(broken_off(options, error).model_dump(mode="json"))
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What a session is made of."""
+
+    placed: PlacedScene
+    robot: SimRobot
+    mind: Mind
 
 
 @contextlib.contextmanager
@@ -181,16 +246,28 @@ def _assemble(
 ) -> Session:
     from agent.planner.instruction import clean_instruction
     from sim.robot import SimRobot
-    from traces import names
 
     clean_instruction(options.instruction)
     placed = _placed(options)
     robot = stack.enter_context(SimRobot.start(placed, clock=options.clock, privileged=privileged))
     # The body builds its world while the libraries and the models are loaded here.
+    mind = load_modules(options).mind()
+    return _session(options, company, recorder, stack, Assembled(placed, robot, mind))
+
+
+def _session(
+    options: RunOptions,
+    company: Company,
+    recorder: Recorder,
+    stack: contextlib.ExitStack,
+    made: Assembled,
+) -> Session:
+    """An executive with its record around it."""
     from agent.executive import Executive
+    from traces import names
     from vla_low_level.recorded_robot import RecordedRobot
 
-    mind = load_modules(options).mind()
+    placed, robot, mind = made.placed, made.robot, made.mind
     recorder.update(
         {
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),

@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay | data | planner | train`."""
+"""The command line: `tandem run | plan | serve | command | trace | replay | data | planner | train | mcp`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.text import Text
 from api.errors import FAILED, INTERRUPTED, told_errors
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train, train_choice
+from api.serve_cli import serve
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
 
@@ -36,6 +37,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(planner_app, name="planner")
 app.command()(train)
 app.command()(train_choice)
+app.command()(serve)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')

@@ -185,6 +185,7 @@ class Server:
         told: dict[str, Any] = {
             "id": request,
             "stopped_at_s": self._stopped_at_s,
+            "latched": self._body.latched,
             "content": dict(answer.fields),
         }
         if self._work[0] == request:
