@@ -80,7 +80,7 @@ def is_stop(text: str) -> bool:
 
 def _words(text: str) -> list[str]:
     """Folded words: no case, no punctuation but the apostrophe and hyphen within, no invisible characters."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
     kept = "".join(
         c
         if unicodedata.category(c)[0] in "LM" or c in "'-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -11,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from api.server import commands, robot
+from api.server import commands, robot, runs
+from api.server.archive import Archive
 from api.server.desk import Desk
 from api.server.gate import App, Gate, Rules
 from api.server.page import add_page
 from api.server.problems import body_of, headers_of, status_of
+from api.server.replays import Replays
 from api.server.schema import ErrorAnswer
 from api.server.settings import Settings
 from traces.errors import TandemError
@@ -28,7 +31,7 @@ _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 def create_app(settings: Settings, desk: Desk, token: str) -> App:
     """The whole application, gate included."""
-    routes = create_routes(desk)
+    routes = create_routes(desk, Archive(settings.runs))
     rules = Rules(
         hosts=settings.allowed_hosts(settings.port),
         origins=settings.origins,
@@ -39,7 +42,7 @@ def create_app(settings: Settings, desk: Desk, token: str) -> App:
     return Gate(routes, rules)
 
 
-def create_routes(desk: Desk) -> FastAPI:
+def create_routes(desk: Desk, archive: Archive) -> FastAPI:
     """The routes without the gate."""
     app = FastAPI(
         title="Tandem",
@@ -53,8 +56,11 @@ def create_routes(desk: Desk) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
+    app.state.archive = archive
+    app.state.replays = Replays()
     app.include_router(commands.router)
     app.include_router(robot.router)
+    app.include_router(runs.router)
     add_page(app)
     app.add_exception_handler(TandemError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -64,14 +70,13 @@ def create_routes(desk: Desk) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    import asyncio
-
     desk: Desk = app.state.desk
     linked = asyncio.create_task(desk.link.run())
     try:
         yield
     finally:
         desk.feed.close()
+        await app.state.replays.close()
         await desk.link.close()
         linked.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -87,7 +92,8 @@ def page_policy(settings: Settings) -> str:
     """What the page may load: its own files, and the stop's listener."""
     stop = settings.stop_url.removesuffix("/v1/robot/stop")
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "font-src 'self'; "
         f"connect-src 'self' {stop}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

@@ -47,8 +47,8 @@ class Desk:
         """Take a command; the same key again gives the same command, never two motions.
 
         Raises:
-            TandemError: `EMPTY_INSTRUCTION`, `BAD_TEXT`, `INSTRUCTION_TOO_LONG`, `QUEUE_FULL`, `ROBOT_STOPPED`,
-                `ROBOT_LOST`, `KEY_REUSED`.
+            TandemError: `EMPTY_INSTRUCTION`, `BAD_TEXT`, `INSTRUCTION_TOO_LONG`, `QUEUE_FULL`,
+                `ROBOT_STOPPED`, `ROBOT_LOST`, `KEY_REUSED`.
         """
         if is_stop(instruction):
             return self._stopped_by_words(instruction)
@@ -229,8 +229,10 @@ class Desk:
         self._settle()
 
     def _hello(self, told: dict[str, Any]) -> None:
-        """The mind is there. What it still does for a server that died, it is ending; nothing begins before."""
+        """The mind is there. What it does for a server that died it is ending; nothing begins before."""
         self._view.there()
+        if told["scene"] is not None:
+            self._scene = SceneView.model_validate(told["scene"])
         if told["busy"] is None:
             self._ledger.mind_ready(_now())
         self._robot_changed()

@@ -1,4 +1,4 @@
-"""Looks at the robot for whoever watches: its state all the time, its cameras while somebody asks for them."""
+"""Looks at the robot for whoever watches: its state always, its cameras while somebody asks for them."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class Ledger:
         self._effects.append(Amend(command_id, text))
 
     def stop(self, reason: str, now: datetime) -> None:
-        """A stop has been sent to the body: nothing begins any more, what runs ends, what waits is dropped."""
+        """A stop has been sent to the body: nothing begins, what runs ends, what waits is dropped."""
         self.latched = self.latched or reason or "stop"
         while self.waiting:
             command = self.commands[self.waiting.popleft()]
@@ -165,7 +165,7 @@ class Ledger:
             self._effects.append(Cancel(self.running))
 
     def reset(self) -> None:
-        """The latch is cleared. Raises `TandemError` (`STILL_ENDING`) before the stopped command has ended."""
+        """The latch is cleared. Raises `TandemError` (`STILL_ENDING`) while a command is ending."""
         if self.running is not None:
             raise TandemError("STILL_ENDING", "a command is still ending", fix="wait a moment, then again")
         self.latched = ""

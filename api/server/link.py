@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -42,6 +43,7 @@ class Link:
         self._writer: asyncio.StreamWriter | None = None
         self._stop_fd: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
         self._over = False
 
     async def run(self) -> None:
@@ -83,8 +85,10 @@ class Link:
         if self.send("quit") and self._writer is not None:
             with suppress(ConnectionError):
                 await self._writer.drain()
+        if self._pid is not None:
+            await asyncio.to_thread(_end, self._pid)
         if self._process is not None:
-            await asyncio.to_thread(_end, self._process)
+            self._process.poll()
         self._drop()
 
     async def _connect(self) -> asyncio.StreamReader | None:
@@ -92,6 +96,7 @@ class Link:
         if (reader := await self._attach()) is not None:
             return reader
         self._process = await asyncio.to_thread(self._spawn)
+        self._pid = self._process.pid
         until_s = asyncio.get_running_loop().time() + START_S
         while not self._over and self._process.poll() is None and asyncio.get_running_loop().time() < until_s:
             if (reader := await self._attach()) is not None:
@@ -124,6 +129,8 @@ class Link:
             while data := await reader.read(READ_BYTES):
                 decoder.feed(data)
                 while (message := decoder.next()) is not None:
+                    if message.kind == "hello":
+                        self._pid = message.fields["pid"]
                     self._heard(message)
 
     def _drop(self) -> None:
@@ -168,14 +175,20 @@ class Link:
         return "the mind's process has died"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a process that was told to end; end it if it does not."""
-    for signal_number, patience_s in ((0, QUIT_S), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        if signal_number:
-            process.send_signal(signal_number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(patience_s)
-            return
+def _end(pid: int) -> None:
+    """Wait for a process that was told to end, ours or not; end it if it does not."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        for number, patience_s in ((0, QUIT_S), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+            if number:
+                signal.pidfd_send_signal(fd, number)
+            if select.select([fd], [], [], patience_s)[0]:
+                return
+    finally:
+        os.close(fd)
 
 
 def take_lock(folder: Path) -> int:

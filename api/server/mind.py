@@ -23,6 +23,7 @@ from typing import Any
 from api.assemble import RunOptions, Standing, open_standing
 from api.server.eyes import Eyes
 from api.server.line import Line
+from api.server.told import scene_json
 from api.server.worker import Order, Worker
 from traces.errors import TandemError
 from vla_low_level.wire import Message
@@ -70,7 +71,9 @@ class Mind:
         socket.send_fds(stream, [b"\0"], [self._standing.robot.stop_fileno()])
         line = Line(stream)
         self._line = line
-        line.send(Message("hello", {"busy": self.worker.busy, "pid": os.getpid()}))
+        scene = self._standing.memory.scene
+        told = {"busy": self.worker.busy, "pid": os.getpid(), "scene": scene and scene_json(scene)}
+        line.send(Message("hello", told))
         for message in line.receive():
             try:
                 self._do(message.kind, dict(message.fields))

@@ -17,7 +17,7 @@ STATUS = {
     **dict.fromkeys(("HOST_FORBIDDEN", "ORIGIN_FORBIDDEN", "CROSS_SITE"), 403),
     **dict.fromkeys(
         (
-            *("COMMAND_UNKNOWN", "SNAPSHOT_UNKNOWN", "CAMERA_UNKNOWN", "RUN_NOT_FOUND", "BLOB_NOT_FOUND"),
+            *("COMMAND_UNKNOWN", "SNAPSHOT_UNKNOWN", "CAMERA_UNKNOWN", "RUN_NOT_FOUND", "BLOB_MISSING"),
             *("REPLAY_UNKNOWN", "NOT_FOUND"),
         ),
         404,
@@ -27,7 +27,7 @@ STATUS = {
     **dict.fromkeys(
         (
             *("ALREADY_ENDED", "NOT_ASKED", "NOT_RUNNING", "NOT_RESUMABLE", "ROBOT_STOPPED", "STILL_ENDING"),
-            *("KEY_REUSED", "REPLAY_BUSY", "TRACE_CORRUPT", "TRACE_SCHEMA"),
+            *("KEY_REUSED", "REPLAY_BUSY", "TRACE_CORRUPT", "TRACE_SCHEMA", "BLOB_CORRUPT"),
         ),
         409,
     ),

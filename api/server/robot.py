@@ -48,7 +48,7 @@ async def scene(desk: TheDesk) -> SceneView:
 
 @router.get("/cameras/{camera}/frame", response_class=Response)
 async def frame(camera: Camera, desk: TheDesk, after: Annotated[int, Query(ge=0, le=2**62)] = 0) -> Response:
-    """A picture that is newer than number `after` (JPEG, its number in `X-Frame`); 204 when none comes soon."""
+    """A picture newer than number `after` (JPEG, its number in `X-Frame`); 204 when none comes soon."""
     found = await _next(desk, camera, after)
     if found is None:
         return Response(status_code=204)

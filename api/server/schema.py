@@ -221,6 +221,83 @@ class SceneView(_Answer):
     held: str | None = None
 
 
+class RunLine(_Answer):
+    """A recorded run in one line.
+
+    Attributes:
+        name: Names it under `/v1/runs`.
+        command: The instruction.
+        outcome: How it ended; `unfinished` when nothing says so.
+        code: Stable reason; empty on success.
+        started_at: When it began; None when the record cannot be read.
+        duration_s: Wall time, s; None when there is no result.
+        chunks: Action chunks on record.
+        scene: Name of the scene.
+        arm: Which arm.
+        seed: Of everything random; None when unknown.
+        planner: Planner backend and model.
+    """
+
+    name: str
+    command: str
+    outcome: str
+    code: str = ""
+    started_at: datetime | None = None
+    duration_s: float | None = None
+    chunks: int = 0
+    scene: str = ""
+    arm: str = ""
+    seed: int | None = None
+    planner: str = ""
+
+
+class RunPage(RunLine):
+    """A recorded run.
+
+    Attributes:
+        result: What it came to.
+        lost: Spans that never ended, because the process died.
+        trace_id: 32 hex digits.
+    """
+
+    result: CommandResult | None = None
+    lost: int = 0
+    trace_id: str = ""
+
+
+class Runs(_Answer):
+    """Runs, latest first."""
+
+    runs: tuple[RunLine, ...]
+
+
+class ReplayState(StrEnum):
+    """How a replay stands."""
+
+    RUNNING = "running"
+    SAME = "same"
+    DIFFERS = "differs"
+    FAILED = "failed"
+
+
+class Replay(_Answer):
+    """A replay of a run.
+
+    Attributes:
+        id: Names it under `/v1/replays`.
+        run: Which run.
+        level: How deeply.
+        state: How it stands.
+        report: What it says, as `tandem replay` prints it.
+    """
+
+    id: str
+    run: str
+    level: str
+    state: ReplayState
+    report: str = ""
+
+
 class EventType(StrEnum):
     """Kinds of events."""
 

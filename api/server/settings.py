@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def state_folder() -> Path:
-    """Where the server of this user keeps token, lock, commands and socket: `TANDEM_STATE`, else XDG's place."""
+    """Where this user's server keeps token, lock, commands and socket: `TANDEM_STATE`, else XDG's place."""
     told = os.environ.get("TANDEM_STATE")
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(told) if told else Path(base) / "tandem"

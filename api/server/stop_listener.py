@@ -1,7 +1,7 @@
 """The stop's own listener: `python -m api.server.stop_listener --fd N --config JSON`. A process of its own.
 
-It knows one request, `POST /v1/robot/stop`, holds the body's stop line, and shares nothing with the server but
-the port's neighbourhood: no queue, no models, no framework. Stopping needs no token here, because stopping is
+It knows one request, `POST /v1/robot/stop`, holds the body's stop line, and shares nothing with the server:
+no queue, no models, no framework. Stopping needs no token here, because stopping is
 safe; but only this machine's page and programs may ask (Host and Origin are checked). It ends with the body.
 """
 

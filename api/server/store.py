@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY, command TEXT NOT NULL, bo
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT, at TEXT NOT NULL,
   type TEXT NOT NULL, json TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_of ON events (command, seq);
-CREATE TABLE IF NOT EXISTS snapshots (command TEXT, question INTEGER, jpeg BLOB, PRIMARY KEY (command, question));
+CREATE TABLE IF NOT EXISTS snapshots (command TEXT, question INTEGER, jpeg BLOB,
+  PRIMARY KEY (command, question));
 """
 
 
@@ -48,7 +49,8 @@ class Store:
     def put(self, command: Command) -> None:
         """Write a command as it is now."""
         self._database.execute(
-            "INSERT INTO commands (id, json) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json",
+            "INSERT INTO commands (id, json) VALUES (?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET json = excluded.json",
             (command.id, command.model_dump_json()),
         )
 

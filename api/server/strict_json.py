@@ -18,7 +18,8 @@ def parse(body: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises:
-        TandemError: `BAD_JSON`: not UTF-8, not JSON, too deep, a name twice, no finite number, half a character.
+        TandemError: `BAD_JSON`: not UTF-8, not JSON, too deep, a name twice, no finite number, half a
+            character.
     """
     try:
         text = body.decode("utf-8")
