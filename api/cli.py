@@ -18,6 +18,7 @@ from api.errors import FAILED, INTERRUPTED, told_errors
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train, train_choice
 from api.serve_cli import serve
+from api.serve_cli import command, mcp, serve
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
 
@@ -38,6 +39,8 @@ app.add_typer(planner_app, name="planner")
 app.command()(train)
 app.command()(train_choice)
 app.command()(serve)
+app.command()(command)
+app.command()(mcp)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')

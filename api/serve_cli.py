@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from api.errors import told_errors
+from api.errors import FAILED, told_errors
+from api.text import printable
 from traces.errors import TandemError
+
+if TYPE_CHECKING:
+    from agent.outcome import CommandResult
+    from api.client import Client
+    from api.interrupt import ServerInterrupt
 
 INSTALL = "pip install 'tandem-robot[serve]'"
 
@@ -74,3 +81,86 @@ def serve(  # noqa: PLR0913
             )
 
         run(settings, ready)
+
+
+Url = Annotated[
+    str | None, typer.Option(metavar="URL", help="The server; default TANDEM_URL, else this machine's.")
+]
+
+
+def command(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to do; a stop word stops the robot.")],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show what happens, answer its questions, wait for the end.")
+    ] = False,
+    url: Url = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the command as JSON, and nothing else.")
+    ] = False,
+) -> None:
+    """Give a command to a server that runs (`tandem serve`).
+
+    With --watch the exit code is 0 only when it succeeded, and Ctrl-C cancels it; again stops the robot.
+
+    \b
+    Examples:
+      tandem command "put the red cup in the sink" --watch
+      tandem command stop
+      tandem command "clear the table" --url http://127.0.0.1:9000 --json
+    """  # noqa: D301 (as above)
+    from api.interrupt import ServerInterrupt
+
+    console = Console(stderr=as_json, highlight=False)
+    with told_errors(as_json=as_json):
+        from api.client import Client
+
+        with Client(url) as client:
+            given = client.command(text)
+            console.print(Text(f"▸ {given.id} {given.state.value}", style="cyan"))
+            if watch and not given.terminal:
+                with ServerInterrupt(client, given.id) as interrupt:
+                    _watch(client, given.id, console, interrupt)
+                given = client.get(given.id)
+            if as_json:
+                sys.stdout.write(given.model_dump_json() + "\n")
+            elif given.result is not None:
+                console.print(_ending(given.result))
+            if given.result is not None and given.result.outcome != "succeeded":
+                raise typer.Exit(FAILED)
+
+
+def _watch(client: Client, command_id: str, console: Console, interrupt: ServerInterrupt) -> None:
+    from api.asker import TerminalAsker
+    from api.watch import Watcher
+
+    ask = TerminalAsker(console, lambda: interrupt.pressed) if sys.stdin.isatty() else None
+    Watcher(client, console, ask).follow(command_id)
+
+
+def _ending(result: CommandResult) -> Text:
+    style = {"succeeded": "green", "cancelled": "yellow"}.get(result.outcome.value, "red")
+    told = Text.assemble(
+        (result.outcome.value, style), " ", (result.code, "bold"), " ", printable(result.message)
+    )
+    return told.append(f"\nfix: {printable(result.fix)}") if result.fix else told
+
+
+def mcp(url: Url = None) -> None:
+    """Offer the robot of a running server to other agents: Model Context Protocol over stdin and stdout.
+
+    The server itself offers the same over streamable HTTP at /mcp, with its token.
+
+    \b
+    Examples:
+      tandem mcp
+      tandem mcp --url http://127.0.0.1:9000
+    """  # noqa: D301 (as above)
+    with told_errors():
+        from api.client import Client
+
+        try:
+            from api.mcp_server import make_server
+        except ModuleNotFoundError as cause:
+            fix = "pip install 'tandem-robot[mcp]'"
+            raise TandemError("MCP_MISSING", f"{cause.name} is not installed", fix=fix) from cause
+        make_server(lambda: Client(url)).run("stdio")

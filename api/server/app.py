@@ -16,6 +16,7 @@ from api.server import commands, robot, runs
 from api.server.archive import Archive
 from api.server.desk import Desk
 from api.server.gate import App, Gate, Rules
+from api.server.mcp_route import add_mcp, running
 from api.server.page import add_page
 from api.server.problems import body_of, headers_of, status_of
 from api.server.replays import Replays
@@ -31,7 +32,7 @@ _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 def create_app(settings: Settings, desk: Desk, token: str) -> App:
     """The whole application, gate included."""
-    routes = create_routes(desk, Archive(settings.runs))
+    routes = create_routes(settings, desk, token)
     rules = Rules(
         hosts=settings.allowed_hosts(settings.port),
         origins=settings.origins,
@@ -42,7 +43,7 @@ def create_app(settings: Settings, desk: Desk, token: str) -> App:
     return Gate(routes, rules)
 
 
-def create_routes(desk: Desk, archive: Archive) -> FastAPI:
+def create_routes(settings: Settings, desk: Desk, token: str) -> FastAPI:
     """The routes without the gate."""
     app = FastAPI(
         title="Tandem",
@@ -56,11 +57,12 @@ def create_routes(desk: Desk, archive: Archive) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
-    app.state.archive = archive
+    app.state.archive = Archive(settings.runs)
     app.state.replays = Replays()
     app.include_router(commands.router)
     app.include_router(robot.router)
     app.include_router(runs.router)
+    app.state.mcp = add_mcp(app, settings, token)
     add_page(app)
     app.add_exception_handler(TandemError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -73,7 +75,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     desk: Desk = app.state.desk
     linked = asyncio.create_task(desk.link.run())
     try:
-        yield
+        async with running(app.state.mcp):
+            yield
     finally:
         desk.feed.close()
         await app.state.replays.close()

@@ -65,6 +65,12 @@ class Settings:
     def _shown(self) -> str:
         return self.names[0] if self.host in LOOPBACK or self.host == "::1" else self.names[3]
 
+    @property
+    def dial(self) -> str:
+        """Where the server reaches itself."""
+        wild = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+        return wild.get(self.host, self._shown)
+
     def allowed_hosts(self, port: int) -> frozenset[str]:
         """Values of `Host` that are meant for us."""
         return frozenset(f"{name}:{port}" for name in self.names) | (

@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from api.server.app import create_app, create_routes
-from api.server.archive import Archive
 from api.server.desk import Desk
 from api.server.gate import App
 from api.server.settings import Settings
@@ -75,7 +74,7 @@ def make_site(tmp_path: Path) -> Iterator[Callable[[], Site]]:
 
         desk.link.send = send  # type: ignore[method-assign]
         desk.link.stop = lambda reason: send("STOP", reason=reason)  # type: ignore[method-assign]
-        routes = create_routes(desk, Archive(settings.runs))
+        routes = create_routes(settings, desk, TOKEN)
         return Site(settings, desk, create_app(settings, desk, TOKEN), routes, sent, runner)
 
     yield make
