@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +17,7 @@ from api.server import lifecycle
 from api.server.feed import Feed
 from api.server.frames import Frames
 from api.server.lifecycle import Ledger
-from api.server.link import Link
+from api.server.link import Link, MindLine
 from api.server.robot_view import RobotView
 from api.server.schema import Command, EventType, Question, Robot, SceneView, State
 from api.server.settings import Settings
@@ -27,18 +28,21 @@ from vla_low_level.wire import Message
 
 STOPPED_CODE = "STOPPED"
 
+Connect = Callable[[Settings, Callable[[Message], None], Callable[[str], None]], MindLine]
+
 
 class Desk:
     """One robot's front desk. Everything runs in the event loop's thread, and nothing here waits."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, connect: Connect = Link) -> None:
+        """`connect` makes the line to the mind."""
         self._settings = settings
         self._store = store
         self._ledger = Ledger({command.id: command for command in store.commands()})
         self._ledger.restarted(_now())
         self.feed = Feed(store)
         self.frames = Frames()
-        self.link = Link(settings, self._heard, self._gone)
+        self.link = connect(settings, self._heard, self._gone)
         self._view = RobotView(settings, version("tandem-robot"))
         self._scene = SceneView()
         self._settle()

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from api.server.settings import Settings
 from vla_low_level.wire import Decoder, Message, WireError, encode
@@ -29,13 +29,31 @@ QUIT_S = 40.0
 Heard = Callable[[Message], None]
 
 
-class Link:
-    """Keeps a mind alive and talks with it. For one event loop.
+class MindLine(Protocol):
+    """A line to a mind: what the desk needs of it."""
 
-    `heard` is told every message, and `None` stands for: the mind has gone.
-    """
+    async def run(self) -> None:
+        """Until cancelled or closed."""
+        ...
+
+    def send(self, kind: str, **fields: Any) -> bool:
+        """Say something; False when nobody is there."""
+        ...
+
+    def stop(self, reason: str) -> bool:
+        """Put a stop on the body's own line; False when there is no body."""
+        ...
+
+    async def close(self) -> None:
+        """End the mind."""
+        ...
+
+
+class Link:
+    """Keeps a mind alive and talks with it. For one event loop."""
 
     def __init__(self, settings: Settings, heard: Heard, gone: Callable[[str], None]) -> None:
+        """`heard` is told every message, `gone` the last words of a mind that has died."""
         self._settings = settings
         self._heard = heard
         self._gone = gone
