@@ -11,7 +11,7 @@ SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench eval eval-planner eval-policy eval-traces test-slow test-vllm test-otlp clean
+.PHONY: help run test check format docs bench eval eval-planner eval-policy eval-traces eval-api test-slow test-vllm test-otlp clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -60,6 +60,17 @@ eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm,
 	$(BIN)/python -m scenarios.eval_policy latency
 	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy generalist
 	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy specialist
+
+eval-api: .venv/dev-ready  ## the server's figures: stop latency under load, cost of a request, slow clients, kills, fuzzing (an hour)
+	$(BIN)/python -m scenarios.bench_api stop --count 2000
+	$(BIN)/python -m scenarios.bench_api status
+	$(BIN)/python -m scenarios.bench_api slow
+	$(BIN)/python -m scenarios.bench_api idle
+	$(BIN)/python -m scenarios.bench_api kill --who server --count 50
+	$(BIN)/python -m scenarios.bench_api kill --who mind --count 50
+	$(BIN)/python -m scenarios.bench_api kill --who body --count 50
+	$(BIN)/python -m scenarios.fuzz_api --count 100000
+	$(BIN)/pytest -m slow tests/api/server
 
 eval-traces: .venv/dev-ready  ## the figures of traces and replay: 500 runs of every fate, made and replayed (hours)
 	$(BIN)/python -m scenarios.trace_corpus runs/corpus --count 500

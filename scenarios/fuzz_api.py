@@ -153,9 +153,17 @@ class Fuzzer:
         if self._random.random() < 0.2:
             headers.append((b"idempotency-key", self._random.randbytes(4).hex().encode()))
         scope = {
-            "type": "http", "http_version": "1.1", "method": method, "headers": headers, "root_path": "",
-            "query_string": query, "path": path.decode("latin-1"), "raw_path": path, "scheme": "http",
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8420),
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "headers": headers,
+            "root_path": "",
+            "query_string": query,
+            "path": path.decode("latin-1"),
+            "raw_path": path,
+            "scheme": "http",
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 8420),
         }
         # A stream goes on for ever; what else hangs shows in the time.
         with contextlib.suppress(TimeoutError):
