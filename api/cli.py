@@ -17,7 +17,6 @@ from rich.text import Text
 from api.errors import FAILED, INTERRUPTED, told_errors
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train, train_choice
-from api.serve_cli import serve
 from api.serve_cli import command, mcp, serve
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
