@@ -265,7 +265,9 @@ async def fuzz(count: int, seed: int, raw_share: float) -> Fuzzer:
 
         for first in range(0, count, BLOCK):
             await asyncio.gather(*(one() for _ in range(min(BLOCK, count - first))))
-            sys.stderr.write(f"\r{min(first + BLOCK, count)} of {count}, {len(fuzzer.failures)} failures")
+            last = fuzzer.failures[-1][:200] if fuzzer.failures else ""
+            said = f"{min(first + BLOCK, count)} of {count}, {len(fuzzer.failures)} failures {last}\n"
+            sys.stderr.write(said)
         server.should_exit = True
         await serving
         return fuzzer
