@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,7 +25,7 @@ from api.server.schema import ErrorAnswer
 from api.server.settings import Settings
 from traces.errors import TandemError
 
-PROBLEMS = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 503)
 }
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
