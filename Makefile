@@ -64,6 +64,7 @@ eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm,
 eval-api: .venv/dev-ready  ## the server's figures: stop latency under load, cost of a request, slow clients, kills, fuzzing (an hour)
 	$(BIN)/python -m scenarios.bench_api stop --count 2000
 	$(BIN)/python -m scenarios.bench_api status
+	$(BIN)/python -m scenarios.bench_api events
 	$(BIN)/python -m scenarios.bench_api slow
 	$(BIN)/python -m scenarios.bench_api idle
 	$(BIN)/python -m scenarios.bench_api kill --who server --count 50

@@ -1,4 +1,4 @@
-"""Figures about the server: `python -m scenarios.bench_api stop|status|slow|idle|kill`. Prints a JSON object.
+"""Figures about the server: `python -m scenarios.bench_api stop|status|events|slow|idle|kill`.
 
 `stop`, `idle` and `kill` start the real thing (`tandem serve`) in a folder of its own; `status` and `slow`
 ask only the server, with a mind that is played.
@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.server.protocol import LimitedProtocol
-from api.server.schema import Robot
+from api.server.schema import EventType, Robot
 from scenarios.played import TOKEN, played_app
 from scenarios.service import Service
 from scenarios.traffic import Traffic, rss_mb
@@ -109,6 +109,49 @@ async def _status(count: int) -> None:
         await asyncio.gather(*running)
         per_s = {name: round(len(each) / sum(each)) for name, each in times.items()}
         told(per_s=per_s, **{f"{name}_ms": quantiles_ms(each) for name, each in times.items()})
+
+
+@app.command()
+def events(count: Count = 2000, readers: Count = 4) -> None:
+    """From an event in the server to its readers having it, over sockets."""
+    asyncio.run(_events(count, readers))
+
+
+async def _events(count: int, readers: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ours, desk, mind = played_app(Path(folder))
+        server = _listening(ours, limited=True)
+        running = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.02)
+        await mind.run()
+        port = server.servers[0].sockets[0].getsockname()[1]
+        times: list[float] = []
+
+        async def read() -> None:
+            headers = {"authorization": f"Bearer {TOKEN}", "host": "127.0.0.1:8420"}
+            url = f"http://127.0.0.1:{port}/v1/events?after={desk.feed.latest}"
+            async with (
+                httpx.AsyncClient(headers=headers) as client,
+                client.stream("GET", url, timeout=60.0) as got,
+            ):
+                seen = 0
+                async for line in got.aiter_lines():
+                    if line.startswith("data: "):
+                        times.append(time.perf_counter() - json.loads(line[6:])["data"]["sent"])
+                        seen += 1
+                        if seen == count:
+                            return
+
+        reading = [asyncio.create_task(read()) for _ in range(readers)]
+        await asyncio.sleep(1.0)
+        for _ in range(count):
+            desk.feed.tell(EventType.PROGRESS, None, {"sent": time.perf_counter()})
+            await asyncio.sleep(0.005)
+        await asyncio.gather(*reading)
+        server.should_exit = True
+        await running
+        told(readers=readers, event_ms=quantiles_ms(times))
 
 
 def _listening(application: Any, *, limited: bool) -> uvicorn.Server:

@@ -173,7 +173,9 @@ class Service:
         if _apart_m(self.robot()["ee_position_m"], here) > STILL_M:
             faults.append("the arm moves")
         command = self.ask("GET", f"/v1/commands/{given['id']}")
-        if command["state"] != "interrupted":
+        # Who notices first that the body has gone decides between the two.
+        lost = command["state"] == "aborted" and command["result"]["code"] == "BODY_LOST"
+        if command["state"] != "interrupted" and not lost:
             faults.append(f"the command is {command['state']}")
         runs = self._folder / "runs" / (given["run"] or "")
         self._wait(lambda: not runs.is_dir() or (runs / "result.json").exists(), REPLY_S)

@@ -16,6 +16,7 @@ from api.server.schema import TERMINAL, Command, Question, State
 from traces.errors import TandemError
 
 MAX_WAITING = 32
+KEPT = 2_000
 LONGEST_WAIT = timedelta(minutes=30)
 
 
@@ -101,6 +102,7 @@ class Ledger:
             raise TandemError(
                 "QUEUE_FULL", f"{MAX_WAITING} commands wait already", fix="wait, or cancel some"
             )
+        self._forget()
         self.waiting.append(command.id)
         self._put(command)
         self._go_on(command.created_at)
@@ -230,6 +232,12 @@ class Ledger:
         """What has to be done, in order. Once."""
         done, self._effects = self._effects, []
         return done
+
+    def _forget(self) -> None:
+        """The oldest that have ended make room."""
+        for command_id in list(self.commands)[: max(0, len(self.commands) - KEPT)]:
+            if self.commands[command_id].terminal:
+                del self.commands[command_id]
 
     def _go_on(self, now: datetime) -> None:
         if self.running is None and self.waiting and self.ready and not self.latched:

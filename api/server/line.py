@@ -38,6 +38,11 @@ class Line:
                 while (message := decoder.next()) is not None:
                     yield message
 
+    def hang_up(self) -> None:
+        """Let `receive` end; what is still to be said is."""
+        with suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RD)
+
     def close(self) -> None:
         """Send what is there, then close. Idempotent."""
         with suppress(queue.Full):

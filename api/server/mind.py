@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from vla_low_level.wire import Message
 
 ALONE_S = 60.0
 ROBOT_LOST = 70
+STOP_START_S = 60.0
 
 
 class Mind:
@@ -40,11 +42,12 @@ class Mind:
         self._listener = listener
         self._line: Line | None = None
         self._over = threading.Event()
+        self._why: TandemError | None = None
         self.worker = Worker(standing, self._send)
         self.eyes = Eyes(standing, self._send, self._lost)
 
     def run(self) -> None:
-        """Serve until told to quit, or alone for too long, or without a body."""
+        """Serve until told to quit, or alone for too long. Raises `TandemError` when the body is lost."""
         threads = [threading.Thread(target=each.run, daemon=True) for each in (self.worker, self.eyes)]
         for thread in threads:
             thread.start()
@@ -59,12 +62,16 @@ class Mind:
         threads[0].join(30.0)
         self.eyes.close()
         threads[1].join(5.0)
+        if self._why is not None:
+            raise self._why
 
     def quit(self) -> None:
         """Let `run` return."""
         self._over.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        if (line := self._line) is not None:
+            line.hang_up()
 
     def _serve(self, stream: socket.socket) -> None:
         # The stop line goes along, so that the server too can stop the arm without asking anybody.
@@ -110,7 +117,7 @@ class Mind:
 
     def _lost(self, error: TandemError) -> None:
         """Without a body there is nothing to serve; the server starts another one."""
-        self._send(Message("lost", {"code": error.code, "message": error.message}))
+        self._why = error
         self.worker.interrupt()
         self.quit()
 
@@ -129,11 +136,21 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _stop_listener(standing: Standing, told: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """The stop's own process; it ends with the body."""
+    """The stop's own process; it ends with the body. Raises `TandemError` (`PORT_TAKEN`)."""
     line = standing.robot.stop_fileno()
     words = ["-m", "api.server.stop_listener", f"--fd={line}", f"--config={json.dumps(told)}"]
-    return subprocess.Popen(
-        [sys.executable, "-P", *words], pass_fds=(line,), stdin=subprocess.DEVNULL, process_group=0
+    process = subprocess.Popen(
+        [sys.executable, *words], pass_fds=(line,), stdin=subprocess.DEVNULL, process_group=0
+    )
+    until_s = time.monotonic() + STOP_START_S
+    while process.poll() is None and time.monotonic() < until_s:
+        with contextlib.suppress(OSError), socket.create_connection((told["host"], told["port"]), 1.0):
+            return process
+        time.sleep(0.05)
+    process.kill()
+    address = f"{told['host']}:{told['port']}"
+    raise TandemError(
+        "PORT_TAKEN", f"the stop's listener cannot listen at {address}", fix="choose another --stop-port"
     )
 
 

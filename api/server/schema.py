@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.outcome import CommandResult
 from agent.planner.instruction import MAX_CHARACTERS
+from api.server import examples
 from skills.scene import PlaceRegion, SceneObject, SeenDrawer, SeenLamp
 
 COMMAND_ID = r"^c-[0-9a-f]{16}$"
@@ -129,6 +130,8 @@ class Command(_Answer):
         result: What it came to; None before it has ended.
     """
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.COMMAND]})
+
     id: CommandId
     instruction: str
     state: State
@@ -146,6 +149,8 @@ class Command(_Answer):
 
 class Commands(_Answer):
     """Commands, newest first."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.COMMANDS]})
 
     commands: tuple[Command, ...]
 
@@ -182,6 +187,8 @@ class Robot(_Answer):
         version: Of Tandem.
     """
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.ROBOT]})
+
     state: RobotState
     latched: bool = False
     latch_reason: str = ""
@@ -212,6 +219,8 @@ class SceneView(_Answer):
     Attributes:
         seen_at: When; None before the first look.
     """
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.SCENE]})
 
     seen_at: datetime | None = None
     objects: tuple[SceneObject, ...] = ()
@@ -260,6 +269,8 @@ class RunPage(RunLine):
         trace_id: 32 hex digits.
     """
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.RUN]})
+
     result: CommandResult | None = None
     lost: int = 0
     trace_id: str = ""
@@ -267,6 +278,8 @@ class RunPage(RunLine):
 
 class Runs(_Answer):
     """Runs, latest first."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.RUNS]})
 
     runs: tuple[RunLine, ...]
 
@@ -290,6 +303,8 @@ class Replay(_Answer):
         state: How it stands.
         report: What it says, as `tandem replay` prints it.
     """
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.REPLAY]})
 
     id: str
     run: str
@@ -347,5 +362,7 @@ class Problem(_Answer):
 
 class ErrorAnswer(_Answer):
     """Every answer of 400 and above."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.ERROR]})
 
     error: Problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 
 import uvicorn
@@ -13,6 +14,7 @@ from api.server.link import take_lock
 from api.server.protocol import LimitedProtocol
 from api.server.settings import Settings, load_token
 from api.server.store import Store
+from traces.errors import TandemError
 
 STORE_FILE = "server.sqlite"
 BACKLOG = 512
@@ -28,22 +30,36 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     token = load_token(settings.state)
     lock = take_lock(settings.state)
     try:
+        line = _listen(settings.host, settings.port)
         settings.runs.mkdir(parents=True, exist_ok=True)
         store = Store(settings.state / STORE_FILE)
         try:
             desk = Desk(settings, store)
-            _Server(_config(settings, desk, token), lambda: ready(f"{settings.url}/#token={token}")).run()
+            server = _Server(_config(settings, desk, token), lambda: ready(f"{settings.url}/#token={token}"))
+            server.run([line])
         finally:
             store.close()
     finally:
         os.close(lock)
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket at this address. Raises `TandemError` (`PORT_TAKEN`)."""
+    line = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        line.bind((host, port))
+    except OSError as cause:
+        line.close()
+        raise TandemError(
+            "PORT_TAKEN", f"cannot listen at {host}:{port}: {cause.strerror}", fix="choose another --port"
+        ) from cause
+    return line
+
+
 def _config(settings: Settings, desk: Desk, token: str) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings, desk, token),
-        host=settings.host,
-        port=settings.port,
         http=LimitedProtocol,
         ws="none",
         loop="asyncio",
@@ -67,8 +83,8 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+        await super().startup(sockets)
         if self.started:
             self._ready()

@@ -18,6 +18,7 @@ from traces.errors import TandemError
 KEPT_COMMANDS = 2_000
 KEPT_EVENTS = 100_000
 KEPT_KEYS = 10_000
+FORGET_EVERY = 5_000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS commands (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,
   json TEXT NOT NULL);
@@ -76,7 +77,10 @@ class Store:
             "INSERT INTO events (command, at, type, json) VALUES (?, ?, ?, ?)",
             (command, at.isoformat(), kind.value, json.dumps(data)),
         )
-        return cursor.lastrowid or 0
+        number = cursor.lastrowid or 0
+        if number % FORGET_EVERY == 0:
+            self._forget()
+        return number
 
     def events(self, after: int, command: str | None, most: int = 200) -> list[Event]:
         """The next events after a number, of one command or of all."""
