@@ -11,7 +11,7 @@ SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench eval eval-planner eval-policy eval-traces eval-api test-slow test-vllm test-otlp clean
+.PHONY: help run test check format docs bench eval eval-monitor eval-planner eval-policy eval-traces eval-api test-slow test-vllm test-otlp clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -46,6 +46,13 @@ eval: .venv/dev-ready  ## the published figures: success, perception, planner, r
 	$(BIN)/python -m scenarios.eval_planner
 	$(BIN)/python -m scenarios.eval_replay physics runs/eval --count 50
 	$(BIN)/python -m scenarios.bench_body guard
+
+eval-monitor: .venv/dev-ready  ## the monitor's figures: rollouts with and without faults, false alarms, what is noticed (hours)
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8000000 8100000 8300000 --scenes 250 --out build/monitor
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8200000 --scenes 30 --faults --out build/monitor
+	$(BIN)/python -m scenarios.eval_monitor build/monitor
+	$(BIN)/python -m scenarios.eval_monitor_effect --fault object_moved:0.08@4s --count 100
+	$(BIN)/tandem monitor report build/monitor
 
 eval-planner: .venv/dev-ready  ## the planner's figures: what people say, written by hand and generated (minutes)
 	$(BIN)/python -m scenarios.eval_planner

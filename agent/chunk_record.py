@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.affordance import EMPTY_GRIP, OPENED
 from agent.events import Listener, MonitorRaised, Scored
+from agent.monitoring import Mode, Monitoring, Watched
 from skills.router import Route
 from traces import names
 from traces.recorder import Recorder, Span, SpanRef
 from traces.span import Links
 from vla_low_level.flight import Executed
-from vla_low_level.monitor import UNSEEING, ChunkMonitor, Finding, Level, Thresholds
+from vla_low_level.monitor import ChunkMonitor, Finding, Level, worst
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, PolicyOutput
-from vla_low_level.recording import Facts, instruction_ref, monitor_scores, observation_facts
+from vla_low_level.recording import Facts, instruction_ref, marks_ref, monitor_scores, observation_facts
 from vla_low_level.robot import Decision, ExecutionReport
 
 
@@ -27,12 +30,16 @@ class Told:
         instruction: What it is told.
         budget_s: Time that it may take.
         carrying: Something is in the hand and must stay there until the fingers are opened.
+        in_turn: A chunk begins only when the one before is over.
+        skill: What the monitor compares it with.
     """
 
     route: Route
     instruction: Instruction
     budget_s: float
     carrying: bool
+    in_turn: bool
+    skill: str = ""
 
 
 class ObjectionError(Exception):
@@ -60,10 +67,13 @@ class ChunkRecord:
         listener: Listener,
         told: Told,
         links: Links,
+        monitoring: Monitoring | None = None,
     ) -> None:
-        """`links` are what every chunk rests on."""
+        """`links` are what every chunk rests on; without `monitoring` plain limits watch."""
         self._recorder, self._listener, self._told, self._links = recorder, listener, told, links
+        self._monitoring = monitoring or Monitoring()
         self._monitor: ChunkMonitor | None = None
+        self._watched: Watched | None = None
         self._open: dict[int, tuple[Span, tuple[Finding, ...]]] = {}
         self._judged: dict[int, tuple[Finding, ...]] = {}
         self.spans: list[SpanRef] = []
@@ -74,17 +84,22 @@ class ChunkRecord:
         Raises:
             ObjectionError: It must not be sent.
         """
-        if self._monitor is None:
-            bounds = Thresholds() if self._told.route.policy.cameras else UNSEEING
-            self._monitor = ChunkMonitor(observation.time_s, self._told.budget_s, bounds)
-        if self._told.carrying and (lost := _grip_lost(observation)):
-            raise ObjectionError(lost)
-        aim = self._monitor.check_aim(observation, output, self._told.instruction.about)
-        if aim is not None and aim.level is Level.ALARM:
-            raise ObjectionError(aim)
+        monitor = self._monitor or self._begin(observation)
+        about = self._told.instruction.about
+        found = [monitor.check_aim(observation, output, about)]
+        if self._told.carrying:
+            found.insert(0, _grip_lost(observation))
+        if self._watched is not None:
+            found.append(self._watched.see(observation, output, about))
+        findings = tuple(finding for finding in found if finding is not None)
+        if findings and (serious := worst(findings)).level is Level.ALARM and self.acts:
+            self._refuse(findings)
+            raise ObjectionError(serious)
         name = names.CHUNK.format(k=len(self.spans))
-        span = self._recorder.span(name, self._facts(observation, output), self._links).begin()
-        self._open[output.chunk.chunk_id] = (span, (aim,) if aim else ())
+        span = self._recorder.span(name, self._facts(observation, output), self._links)
+        # In turn, what is done from here on is done for this chunk; in real time the next comes meanwhile.
+        span = span.__enter__() if self._told.in_turn else span.begin()
+        self._open[output.chunk.chunk_id] = (span, findings)
         self.spans.append(span.ref)
 
     def after(self, executed: Executed) -> None:
@@ -93,13 +108,28 @@ class ChunkRecord:
         span, findings = self._open.pop(chunk.chunk_id)
         if self._monitor is not None:
             findings = (*self._monitor.check(chunk, report), *findings)
+        if self._watched is not None:
+            findings = (*findings, self._watched.feel(executed))
         self._judged[chunk.chunk_id] = findings
-        _outcome(span, report)
+        _outcome(span, report, marks_ref(self._recorder, report))
         span.set(names.MONITOR_SCORES, monitor_scores(findings))
+        if self._watched is not None:
+            parts = {name: round(score, 4) for name, score in sorted(self._watched.parts.items())}
+            span.set(names.MONITOR_CHANNELS, json.dumps(parts))
         for finding in findings:
             self._note(span, finding)
         span.finish()
         self._listener(Scored(tuple((f.name, f.level.value, f.score, f.threshold) for f in findings)))
+
+    @property
+    def acts(self) -> bool:
+        """Whether alarms are acted upon."""
+        return self._monitoring.mode is Mode.ACT
+
+    @property
+    def score(self) -> float | None:
+        """The attempt's calibrated score so far; None where nothing is calibrated."""
+        return None if self._watched is None else self._watched.score
 
     def findings(self, executed: Executed) -> tuple[Finding, ...]:
         """What the monitor found in a chunk that is over. Once."""
@@ -111,6 +141,20 @@ class ChunkRecord:
             span.fail("ABANDONED", "the attempt ended before the chunk did")
             span.finish()
         self._open.clear()
+
+    def _begin(self, observation: Observation) -> ChunkMonitor:
+        """The first look of the attempt: from here on it is watched."""
+        route = self._told.route
+        self._watched = self._monitoring.begin(route, self._told.skill, observation)
+        bounds = self._monitoring.thresholds(route, calibrated=self._watched is not None)
+        self._monitor = ChunkMonitor(observation.time_s, self._told.budget_s, bounds)
+        return self._monitor
+
+    def _refuse(self, findings: Sequence[Finding]) -> None:
+        """A chunk that is not sent has no span: what was found stands in the attempt's."""
+        for finding in findings:
+            if finding.level is not Level.OK:
+                self._recorder.log(names.ALARM, _alarm_facts(finding))
 
     def _facts(self, observation: Observation, output: PolicyOutput) -> Facts:
         """What was observed and what is asked for; it stands in the start record, before anything moves."""
@@ -132,20 +176,21 @@ class ChunkRecord:
         """Warnings and alarms go into the trace; a person hears of warnings here, of alarms when they act."""
         if finding.level is Level.OK:
             return
-        span.log(
-            names.ALARM,
-            {
-                names.MONITOR_NAME: finding.name,
-                names.MONITOR_LEVEL: finding.level.value,
-                names.MONITOR_SCORE: finding.score,
-                names.MONITOR_THRESHOLD: finding.threshold,
-            },
-        )
+        span.log(names.ALARM, _alarm_facts(finding))
         if finding.level is Level.WARN:
             self._listener(MonitorRaised(finding.name, "warn", finding.score, finding.threshold))
 
 
-def _outcome(span: Span, report: ExecutionReport) -> None:
+def _alarm_facts(finding: Finding) -> dict[str, object]:
+    return {
+        names.MONITOR_NAME: finding.name,
+        names.MONITOR_LEVEL: finding.level.value,
+        names.MONITOR_SCORE: finding.score,
+        names.MONITOR_THRESHOLD: finding.threshold,
+    }
+
+
+def _outcome(span: Span, report: ExecutionReport, marks: str | None) -> None:
     verdict = report.verdict
     span.update(
         {
@@ -153,6 +198,7 @@ def _outcome(span: Span, report: ExecutionReport) -> None:
             names.CHUNK_ROWS_EXECUTED: report.rows_executed,
             names.GUARD_DECISION: verdict.decision.value,
             names.STATE_HASH: report.state_hash,
+            names.STATE_MARKS_REF: marks,
             names.BODY_TIME_S: report.time_s,
             names.BODY_LATCHED: report.latched,
             names.TRACKING_ERROR_M: report.tracking_error_m,

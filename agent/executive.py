@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from agent.ask import Asker
 from agent.budgets import Budgets
+from agent.chat_record import decided
 from agent.course import Course
 from agent.decisions import decision_json, history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
@@ -17,7 +18,7 @@ from agent.mind import Mind
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
 from agent.planner.grounder import ground, kept
-from agent.planner.instruction import clean_instruction
+from agent.planner.instruction import clean_instruction, is_stop
 from agent.planner.protocol import (
     Answer,
     Done,
@@ -100,6 +101,7 @@ class Executive:
         self._runner = SkillRunner(
             robot, recorder, self._listener, self._cancelled, max_chunks=chunks, clock=clock
         )
+        self._runner.watch_with(mind.monitoring)
         if company.frames is not None:
             self._runner.film(company.frames)
         self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat, mind.memory)
@@ -109,8 +111,18 @@ class Executive:
         self._cancelled.set()
 
     def correct(self, text: str) -> None:
-        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe."""
-        self._said.put(text)
+        """Say something while it works ("no, the blue one"); heard after the current skill. Thread-safe.
+
+        A word to stop is not a plan: it cancels.
+
+        Raises:
+            TandemError: When it is not text (`EMPTY_INSTRUCTION`, `INSTRUCTION_TOO_LONG`, `BAD_TEXT`).
+        """
+        words = clean_instruction(text)
+        if is_stop(words):
+            self.cancel()
+        else:
+            self._said.put(words)
 
     def interrupt(self) -> None:
         """The same, when nobody is left who could have wished it."""
@@ -233,9 +245,10 @@ class Executive:
                 # What was meant has not changed: only the scene has.
                 decision = ground(course.form, scene, course.history, course.task)
             else:
-                decision = self._planner.plan(course.instruction, scene, tuple(course.history))
+                decision = decided(
+                    self._planner, course.instruction, scene, tuple(course.history), self._recorder
+                )
                 decision = kept(decision, course.form, course.task, scene, course.history)
-            self._record_chats(decision)
             span.set(names.PLAN_DECISION, type(decision).__name__.lower())
             span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
             if isinstance(decision, Plan):
@@ -246,27 +259,14 @@ class Executive:
         self._recorder.sync()
         return decision
 
-    def _record_chats(self, decision: Plan | Question | Refusal) -> None:
-        """Every exchange with a language model, with prompt and reply as they were."""
-        for chat in decision.chats:
-            facts = {
-                names.PROVIDER: chat.provider,
-                names.REQUEST_MODEL: chat.model,
-                names.RESPONSE_FINISH: [chat.finish_reason],
-                names.CHAT_INPUT_REF: self._recorder.text(chat.prompt),
-                names.CHAT_OUTPUT_REF: self._recorder.text(chat.reply),
-                names.CHAT_LATENCY_S: chat.latency_s,
-            }
-            with self._recorder.span(names.CHAT.format(model=chat.model), facts):
-                pass
-
     def _put_question(self, question: Question, course: Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""
         answer = self._ask_person(question.text, question.options, course)
         if answer is None:
             if self._cancelled.is_set():
                 return _cancelled()
-            return _Ending(Outcome.NEEDS_HELP, question.code, question.text, _options_fix(question.options))
+            fix = f"say which: {', '.join(question.options)}" if question.options else "say it in other words"
+            return _Ending(Outcome.NEEDS_HELP, question.code, question.text, fix)
         course.history.append(Answer(question, answer))
         course.trigger = "human"
         return None
@@ -311,9 +311,9 @@ class Executive:
         result = self._do(plan.graph, course)
         if result is not None and result.status in _ENDINGS:
             return _ENDINGS[result.status]
-        course.trigger = "recheck" if result is None else "postcondition"
+        course.trigger = "recheck" if result is None else result.trigger
         course.fruitless = 0 if course.placed > before else course.fruitless + 1
-        if course.fruitless >= self._budgets.fruitless:
+        if course.fruitless >= self._budgets.fruitless or (result and result.asks):
             return self._stuck(result, course)
         return None
 
@@ -366,10 +366,6 @@ class Executive:
 
 def _cancelled() -> _Ending:
     return _Ending(Outcome.CANCELLED, "CANCELLED", "cancelled; the arm holds its position")
-
-
-def _options_fix(options: tuple[str, ...]) -> str:
-    return f"say which: {', '.join(options)}" if options else "say it in other words"
 
 
 _ENDINGS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.memory import Memory
+from agent.monitoring import Monitoring
 from agent.planner.protocol import Planner
 from agent.sight import Perceiver
 from skills.router import Router
@@ -21,6 +22,7 @@ class Mind:
         planner: Turns instruction and scene into a plan, a question or a refusal.
         router: Chooses the policy of each skill.
         retreat: Brings the arm out of the camera's view; a specialist.
+        monitoring: Watches the policies.
         memory: What is known of the world from commands before.
     """
 
@@ -28,4 +30,5 @@ class Mind:
     planner: Planner
     router: Router
     retreat: Policy = field(default_factory=SpecialistPolicy)
+    monitoring: Monitoring = field(default_factory=Monitoring)
     memory: Memory = field(default_factory=Memory)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.mind import Mind
+from agent.monitoring import Monitoring
 from agent.planner.protocol import Planner
 from agent.sight import Perceiver
 from skills.router import PolicyKind, Router
@@ -21,12 +22,14 @@ class Modules:
         planner: Turns instruction and scene into a decision.
         policies: By kind. The specialist is always there: it brings the arm out of the camera's view.
         only: The one kind that skills may use; None leaves the choice to the router.
+        monitoring: Watches the policies.
     """
 
     perceiver: Perceiver
     planner: Planner
     policies: Mapping[PolicyKind, Policy]
     only: PolicyKind | None = None
+    monitoring: Monitoring = field(default_factory=Monitoring)
 
     def router(self) -> Router:
         """Chooses among the policies. Raises `TandemError` (`POLICY_UNAVAILABLE`)."""
@@ -34,4 +37,5 @@ class Modules:
 
     def mind(self) -> Mind:
         """All of it, ready for an executive. Raises as `router` does."""
-        return Mind(self.perceiver, self.planner, self.router(), self.policies[PolicyKind.SPECIALIST])
+        retreat = self.policies[PolicyKind.SPECIALIST]
+        return Mind(self.perceiver, self.planner, self.router(), retreat, self.monitoring)

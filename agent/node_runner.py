@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.affordance import EMPTY_GRIP, OPENED
 from agent.events import Listener, NodeEnded, NodeStarted
+from agent.ladder import Alarms, Response
 from agent.memory import Memory
 from agent.sight import Sight
 from agent.skill_runner import Attempt, Ended, SkillRunner
@@ -54,12 +55,24 @@ class NodeResult:
         reason: Why, in a few words.
         attempts: Tries that were made.
         evidence: The span that judged it last.
+        response: What the last alarm leads to; None when nothing alarmed.
     """
 
     status: NodeStatus
     reason: str
     attempts: int
     evidence: SpanRef | None
+    response: Response | None = None
+
+    @property
+    def trigger(self) -> str:
+        """Why the next plan is made."""
+        return "postcondition" if self.response is None else "monitor"
+
+    @property
+    def asks(self) -> bool:
+        """The ladder has led to a person."""
+        return self.response is Response.ASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class _Verdict:
     truth: Truth
     reason: str
     span: SpanRef | None = None
+    done: Attempt | None = None
 
 
 class NodeRunner:
@@ -91,6 +105,7 @@ class NodeRunner:
             retreat, PolicyKind.SPECIALIST, "it needs no words", "get out of the camera's view"
         )
         self._return = Route(retreat, PolicyKind.SPECIALIST, "it is the wrong thing", "put it back")
+        self._alarms = Alarms(runner.monitoring.ladder)
 
     def run(
         self, node: SkillNode, recorder: Recorder, listener: Listener, *, attempts: int, links: Links
@@ -110,15 +125,20 @@ class NodeRunner:
                 listener(NodeStarted(node, attempt, route.subgoal))
                 status, verdict = self._attempt(node, attempt, route, recorder)
                 succeeded = status in (NodeStatus.DONE, NodeStatus.UNSEEN)
+                score = verdict.done.score if verdict.done else None
                 span.update({names.SKILL_SUCCEEDED: succeeded, names.SKILL_REASON: verdict.reason})
+                span.set(names.MONITOR_EPISODE, score)
                 if not succeeded:
                     span.fail(status.value.upper(), verdict.reason)
+                response = self._respond(node, verdict, recorder, helped=succeeded)
             recorder.sync()
             listener(NodeEnded(node, attempt, succeeded, verdict.reason))
-            result = NodeResult(status, verdict.reason, attempt, verdict.span)
-            if status is not NodeStatus.FAILED:
+            if response is Response.STOP:
+                status = NodeStatus.LATCHED
+            result = NodeResult(status, verdict.reason, attempt, verdict.span, response)
+            if status is not NodeStatus.FAILED or response in (Response.REPLAN, Response.ASK):
                 return result
-            links = [(verdict.span, names.LinkKind.CAUSED_BY)] if verdict.span else ()
+            links = [(ref, names.LinkKind.CAUSED_BY) for ref in _causes(verdict)]
         return result
 
     def first_look(self) -> NodeStatus:
@@ -128,12 +148,35 @@ class NodeRunner:
         self._sight.look(self.hands.held)
         return NodeStatus.DONE
 
+    def _respond(
+        self, node: SkillNode, verdict: _Verdict, recorder: Recorder, *, helped: bool
+    ) -> Response | None:
+        """Take the next rung of the ladder, and write down what led to it; None without an alarm."""
+        done = verdict.done
+        if done is None or done.ended is not Ended.ALARM or done.finding is None:
+            return None
+        response = Response.CONTINUE if helped else self._alarms.response(node.id, done.finding)
+        recorder.log(
+            names.RESPONSE,
+            {
+                names.MONITOR_RESPONSE: response.value,
+                names.MONITOR_NAME: done.finding.name,
+                names.MONITOR_SCORE: done.finding.score,
+                names.MONITOR_THRESHOLD: done.finding.threshold,
+            },
+        )
+        if response is Response.STOP:
+            self._robot.stop(f"monitor: {done.finding.name}")
+        return response
+
     def clear_view(self, node: SkillNode | None) -> Attempt:
         """Bring the arm out of the camera's sight. Raises `TandemError` (`ARM_BLOCKED`) when it cannot."""
         instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M))
         attempt = Attempt(Ended.ALARM, None, ())
         for _ in range(2):
-            attempt = self._runner.run(node, self._retreat, instruction, seen=None, carrying=False)
+            attempt = self._runner.run(
+                node, self._retreat, instruction, seen=None, carrying=False, skill="retreat"
+            )
             if attempt.ended is not Ended.ALARM:
                 return attempt
         raise TandemError(
@@ -178,9 +221,8 @@ class NodeRunner:
             return
         down_m = done.lowest_m + np.array([0.0, 0.0, BACK_ABOVE_M])
         target = ReleaseTarget(down_m, yaw_of(body.target_rotation), TRAVEL_HEIGHT_M)
-        self._runner.run(
-            node, self._return, Instruction(self._return.subgoal, target), seen=None, carrying=False
-        )
+        instruction = Instruction(self._return.subgoal, target)
+        self._runner.run(node, self._return, instruction, seen=None, carrying=False, skill="return")
         self.hands.let_go()
         self.clear_view(node)
         self._sight.look(None)
@@ -207,7 +249,7 @@ class NodeRunner:
                     f"{reason}; {done.finding.name} {done.finding.score:.3g} > {done.finding.threshold:.3g}"
                 )
             span.update({names.EVALUATION_LABEL: truth.value, names.EVALUATION_EXPLANATION: reason})
-            return _Verdict(truth, reason, span.ref)
+            return _Verdict(truth, reason, span.ref, done)
 
     def _scene(self) -> Scene:
         return self._sight.scene or self._sight.look(self.hands.held)
@@ -228,6 +270,12 @@ def _facts(node: SkillNode, attempt: int, route: Route) -> dict[str, object]:
         names.ROUTE: route.kind.value,
         names.ROUTE_REASON: route.reason,
     }
+
+
+def _causes(verdict: _Verdict) -> list[SpanRef]:
+    """The judgement, and the chunk in which the monitor alarmed."""
+    chunks = verdict.done.chunks[-1:] if verdict.done and verdict.done.ended is Ended.ALARM else ()
+    return [ref for ref in (verdict.span, *chunks) if ref is not None]
 
 
 _ABRUPT = {Ended.CANCELLED: NodeStatus.CANCELLED, Ended.LATCHED: NodeStatus.LATCHED}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.events import Listener, MonitorRaised, SceneSeen
+from agent.fixtures import camera_moved
 from agent.memory import Memory
 from skills.scene import Scene
 from traces import names
@@ -47,7 +48,7 @@ class Sight:
         With the arm in view, what it hides is still there: only what is seen of known things is learned.
 
         Raises:
-            TandemError: `CAMERA_BLIND` or `CAMERA_FROZEN` when the frame cannot be trusted.
+            TandemError: `CAMERA_BLIND`, `CAMERA_FROZEN` or `CAMERA_MOVED` when it cannot be trusted.
         """
         with self._recorder.span(names.PERCEIVE) as span:
             observation = self._robot.observe((CAMERA,))
@@ -57,6 +58,8 @@ class Sight:
             for finding in (check_frame(image), self._freeze.check(observation, CAMERA)):
                 self._trust(finding)
             scene = self._perceiver(observation, self.scene, held)
+            if not arm_in_view:
+                self._trust(camera_moved(self.scene, scene))
             believed = _with_hidden(scene, self.scene) if arm_in_view and self.scene else scene
             self._memory.scene = believed
             span.update(
@@ -72,15 +75,18 @@ class Sight:
 
     def _trust(self, finding: Finding) -> None:
         """Refuse a frame that is no picture of the present."""
+        if finding.level is not Level.OK:
+            self._listener(MonitorRaised(finding.name, finding.level, finding.score, finding.threshold))
         if finding.level is not Level.ALARM:
             return
-        self._listener(MonitorRaised(finding.name, "alarm", finding.score, finding.threshold))
-        code = "CAMERA_FROZEN" if finding.name.startswith("camera_frozen") else "CAMERA_BLIND"
+        code = {"camera_frozen_m": "CAMERA_FROZEN", "camera_moved_m": "CAMERA_MOVED"}.get(
+            finding.name, "CAMERA_BLIND"
+        )
         raise TandemError(
             code,
             f"the {CAMERA} camera cannot be trusted: {finding.name} is {finding.score:.3g}, "
             f"the bound is {finding.threshold:.3g}",
-            fix="check that the camera is connected, lit and not covered",
+            fix="check that the camera is connected, lit, not covered and in its place",
         )
 
 

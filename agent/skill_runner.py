@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agent.chunk_record import ChunkRecord, ObjectionError, Told
 from agent.events import Listener, MonitorRaised, NodeProgress
 from agent.filming import FilmedRobot, FrameSink
+from agent.monitoring import Monitoring
 from agent.shadow import record_shadow
 from skills.graph import SkillNode
 from skills.router import Route
@@ -51,16 +52,23 @@ class Attempt:
         finding: The most serious finding of the monitor.
         chunks: Spans of the chunks that were executed, for the outcome to link.
         lowest_m: float64 [3], where the tool centre point was lowest; None when nothing was observed.
+        score: The attempt's calibrated score; None where nothing is calibrated.
     """
 
     ended: Ended
     finding: Finding | None
     chunks: tuple[SpanRef, ...]
     lowest_m: NDArray[np.float64] | None = None
+    score: float | None = None
 
 
 class SkillRunner:
-    """Runs chunks until the policy believes it is done, the monitor objects, or somebody stops it."""
+    """Runs chunks until the policy believes it is done, the monitor objects, or somebody stops it.
+
+    Attributes:
+        monitoring: Who watches, and what alarms lead to.
+        chunks_executed: Of the command so far.
+    """
 
     def __init__(
         self,
@@ -79,9 +87,14 @@ class SkillRunner:
         self._cancelled = cancelled
         self._max_chunks = max_chunks
         self._clock = clock
+        self.monitoring = Monitoring()
         self._frames: FrameSink | None = None
         self._chunk_ids = itertools.count()
         self.chunks_executed = 0
+
+    def watch_with(self, monitoring: Monitoring) -> None:
+        """Watch from now on with these calibrations; with plain limits until then."""
+        self.monitoring = monitoring
 
     def film(self, sink: FrameSink) -> None:
         """Send a frame of the spectator camera to `sink` before every chunk."""
@@ -95,6 +108,7 @@ class SkillRunner:
         *,
         seen: SpanRef | None,
         carrying: bool,
+        skill: str = "",
     ) -> Attempt:
         """Carry out one subgoal.
 
@@ -104,29 +118,39 @@ class SkillRunner:
             instruction: What it is told.
             seen: The perception that the instruction rests on; every chunk links it.
             carrying: Something is in the hand and must stay there until the fingers are opened.
+            skill: What the monitor compares the attempt with, where it is not the node's own skill.
 
         Raises:
             TandemError: `POLICY_CRASH` when the policy raises, `POLICY_NONFINITE` or `POLICY_REJECTED` when
                 the guard refuses its chunk, `BODY_LOST` when the body does not answer.
         """
         links = [(seen, names.LinkKind.OBSERVED)] if seen else []
-        told = Told(route, instruction, node.skill.time_budget_s if node else RETREAT_S, carrying)
-        record = ChunkRecord(self._recorder, self._listener, told, links)
+        # Who does not look gains nothing from thinking ahead.
+        clock: Clock = self._clock if route.policy.cameras else "lockstep"
+        in_turn = clock == "lockstep"
+        told = Told(
+            route,
+            instruction,
+            node.skill.time_budget_s if node else RETREAT_S,
+            carrying,
+            in_turn,
+            skill or (node.skill.name if node else "retreat"),
+        )
+        record = ChunkRecord(self._recorder, self._listener, told, links, self.monitoring)
         if self._cancelled.is_set():
             self._robot.hold()
             return Attempt(Ended.CANCELLED, None, ())
         try:
-            with closing(self._executor(route.policy, instruction).run(instruction, record)) as chunks:
+            executor = self._executor(route.policy, instruction, clock)
+            with closing(executor.run(instruction, record)) as chunks:
                 return self._follow(chunks, node, told, record)
         except ObjectionError as objection:
             return self._alarm(objection.finding, record)
         finally:
             record.close()
 
-    def _executor(self, policy: Policy, instruction: Instruction) -> ChunkExecutor:
+    def _executor(self, policy: Policy, instruction: Instruction, clock: Clock) -> ChunkExecutor:
         robot = FilmedRobot(self._robot, self._frames, instruction.text) if self._frames else self._robot
-        # Who does not look gains nothing from thinking ahead.
-        clock: Clock = self._clock if policy.cameras else "lockstep"
         return ChunkExecutor(robot, _Named(policy), clock, chunk_ids=self._chunk_ids)
 
     def _follow(
@@ -146,7 +170,7 @@ class SkillRunner:
             serious = worst(findings)
             if report.latched:
                 return Attempt(Ended.LATCHED, serious, tuple(record.spans))
-            if serious.level is Level.ALARM:
+            if serious.level is Level.ALARM and (record.acts or _ends(serious)):
                 alarmed = self._alarm(serious, record)
                 policy = told.route.policy
                 again = (self._robot.observe(policy.cameras), told.instruction)
@@ -157,7 +181,7 @@ class SkillRunner:
             here_m = executed.observation.proprioception.ee_position_m
             lowest_m = here_m if lowest_m is None or here_m[2] < lowest_m[2] else lowest_m
             if output.progress >= 1.0:
-                return Attempt(Ended.DONE, serious, tuple(record.spans), lowest_m)
+                return Attempt(Ended.DONE, serious, tuple(record.spans), lowest_m, record.score)
             if self._cancelled.is_set():
                 break
             if k >= self._max_chunks:
@@ -168,7 +192,12 @@ class SkillRunner:
     def _alarm(self, finding: Finding, record: ChunkRecord) -> Attempt:
         self._robot.hold()
         self._listener(MonitorRaised(finding.name, finding.level.value, finding.score, finding.threshold))
-        return Attempt(Ended.ALARM, finding, tuple(record.spans))
+        return Attempt(Ended.ALARM, finding, tuple(record.spans), score=record.score)
+
+
+def _ends(finding: Finding) -> bool:
+    """Whether it ends an attempt even where nothing is done about alarms: its time is up."""
+    return finding.name == "time_s"
 
 
 class _Named:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from traces.errors import TandemError
 
 if TYPE_CHECKING:
-    from agent.executive import Company, Executive
-    from agent.memory import Memory
-    from agent.mind import Mind
+    from agent.executive import Company
     from agent.modules import Modules
     from agent.outcome import CommandResult
     from agent.planner.protocol import Plan, Planner, Question, Refusal
     from agent.sight import Perceiver
-    from sim.robot import SimRobot
+    from api.session import Session
+    from sim.faults.happening import Happening
+    from sim.faults.spec import Injection
     from sim.scene import PlacedScene
     from sim.truth import SceneTruth
     from skills.router import PolicyKind
@@ -55,6 +55,10 @@ class RunOptions:
         film: Whether a video and a contact sheet are made.
         jpeg: Cameras that are recorded as JPEG, each as `NAME` or `NAME=QUALITY`; PNG for the others.
         clock: `lockstep`, in which the body waits for the mind, or `realtime`, in which it does not.
+        faults: What is to go wrong, each as in `sim.faults.spec.GRAMMAR`.
+        monitor: `act`, `watch`, `plain`, `off` or `strict`; see `api.monitoring.MODES`.
+        calibration: Folder with a calibration for each kind of policy; the shipped one when None.
+        on_alarm: Rungs of the response ladder; the default ones when empty.
     """
 
     instruction: str
@@ -68,6 +72,10 @@ class RunOptions:
     film: bool = True
     jpeg: tuple[str, ...] = ()
     clock: Clock = "lockstep"
+    faults: tuple[str, ...] = ()
+    monitor: str = "act"
+    calibration: Path | None = None
+    on_alarm: tuple[str, ...] = ()
 
     def settled(self) -> RunOptions:
         """The same with a folder: one is named after time and instruction where none was given."""
@@ -85,84 +93,6 @@ class RunOptions:
         return RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug}"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A command that is ready to run.
-
-    Attributes:
-        executive: Runs and cancels it.
-        robot: The body, for a stop.
-        recorder: Where it is written down.
-    """
-
-    executive: Executive
-    robot: SimRobot
-    recorder: Recorder
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A robot and a mind that stay from one command to the next.
-
-    Attributes:
-        options: Those of the robot; each command brings its own words and folder.
-        placed: The scene as it was in the beginning.
-        robot: The body.
-        modules: Perception, planner and policies.
-        memory: What is known of the world by now.
-    """
-
-    options: RunOptions
-    placed: PlacedScene
-    robot: SimRobot
-    modules: Modules
-    memory: Memory
-
-
-@contextlib.contextmanager
-def open_standing(options: RunOptions) -> Iterator[Standing]:
-    """Start the body, and load the models while its world is built. Raises as `open_session`."""
-    from sim.robot import SimRobot
-
-    placed = _placed(options)
-    with SimRobot.start(placed, clock=options.clock) as robot:
-        from agent.memory import Memory
-
-        modules = load_modules(options)
-        robot.observe()
-        yield Standing(options, placed, robot, modules, Memory())
-
-
-@contextlib.contextmanager
-def open_command(standing: Standing, options: RunOptions, company: Company) -> Iterator[Session]:
-    """A command for a robot that stands already, with a record of its own. Raises as `open_session`."""
-    from traces.recorder import Recorder
-
-    with contextlib.ExitStack() as stack:
-        jpeg = jpeg_qualities(options.jpeg)
-        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options), jpeg=jpeg))
-        _write_run_file(options, recorder)
-        mind = replace(standing.modules.mind(), memory=standing.memory)
-        session = _session(
-            options, company, recorder, stack, Assembled(standing.placed, standing.robot, mind)
-        )
-        try:
-            yield session
-        except BaseException as error:
-            with contextlib.suppress(TandemError):
-                recorder.result(broken_off(options, error).model_dump(mode="json"))
-            raise
-
-
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """What a session is made of."""
-
-    placed: PlacedScene
-    robot: SimRobot
-    mind: Mind
-
-
 @contextlib.contextmanager
 def open_session(options: RunOptions, company: Company, *, privileged: bool = False) -> Iterator[Session]:
     """Start the body, load the models while its world is built, and open the record.
@@ -176,8 +106,8 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
 
     with contextlib.ExitStack() as stack:
         jpeg = jpeg_qualities(options.jpeg)
-        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options), jpeg=jpeg))
-        _write_run_file(options, recorder)
+        recorder = stack.enter_context(Recorder.open(options.folder, run_facts(options), jpeg=jpeg))
+        write_run_file(options, recorder)
         try:
             session = _assemble(options, company, recorder, stack, privileged=privileged)
         except (TandemError, KeyboardInterrupt) as error:
@@ -227,7 +157,7 @@ def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal,
     from sim.robot import SimRobot
 
     instruction = clean_instruction(options.instruction)
-    with SimRobot.start(_placed(options)) as robot:
+    with SimRobot.start(place(options)) as robot:
         perceiver = _perceiver()
         planner = make_planner(options.planner)
         scene = perceiver(robot.observe(("overhead",)), None, None)
@@ -245,46 +175,26 @@ def _assemble(
     privileged: bool,
 ) -> Session:
     from agent.planner.instruction import clean_instruction
+    from api.session import Assembled, make_session
+    from sim.faults.record import injection_facts, record_fault
     from sim.robot import SimRobot
 
     clean_instruction(options.instruction)
-    placed = _placed(options)
-    robot = stack.enter_context(SimRobot.start(placed, clock=options.clock, privileged=privileged))
-    # The body builds its world while the libraries and the models are loaded here.
-    mind = load_modules(options).mind()
-    return _session(options, company, recorder, stack, Assembled(placed, robot, mind))
-
-
-def _session(
-    options: RunOptions,
-    company: Company,
-    recorder: Recorder,
-    stack: contextlib.ExitStack,
-    made: Assembled,
-) -> Session:
-    """An executive with its record around it."""
-    from agent.executive import Executive
-    from traces import names
-    from vla_low_level.recorded_robot import RecordedRobot
-
-    placed, robot, mind = made.placed, made.robot, made.mind
-    recorder.update(
-        {
-            names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
-            names.PLANNER_ID: mind.planner.planner_id,
-            names.CLOCK: options.clock,
-        }
+    placed = place(options)
+    injection = _injection(options)
+    recorder.update(injection_facts(injection))
+    robot = stack.enter_context(
+        SimRobot.start(placed, clock=options.clock, privileged=privileged, faults=injection)
     )
-    if options.film:
-        from api.film import Film
-
-        company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
-    robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
-    recorded = RecordedRobot(robot, recorder)
-    return Session(Executive(recorded, mind, recorder, company, clock=options.clock), robot, recorder)
+    # The body builds its world while the libraries and the models are loaded here.
+    tell = partial(record_fault, recorder, injection)
+    robot.on_fault = tell
+    mind = load_modules(options, tell).mind()
+    return make_session(options, company, recorder, stack, Assembled(placed, robot, mind))
 
 
-def _placed(options: RunOptions) -> PlacedScene:
+def place(options: RunOptions) -> PlacedScene:
+    """The scene of the options, every thing at its place. Raises `TandemError` (`ARM_UNKNOWN`, ...)."""
     from sim.arms import ARMS
     from sim.layout import resolve
     from sim.scene import SceneSpec
@@ -318,18 +228,31 @@ def _specialist(arm: str) -> SpecialistPolicy:
     return SpecialistPolicy(retreat_xy_m=(float(x), float(y)))
 
 
-def load_modules(options: RunOptions) -> Modules:
-    """Load perception, planner and policies. Raises `TandemError` for options or weights that will not do."""
+def load_modules(options: RunOptions, on_fault: Callable[[Happening], None] | None = None) -> Modules:
+    """Load perception, planner and policies, with the options' faults. `on_fault` hears when those act.
+
+    Raises:
+        TandemError: For options or weights that will not do.
+    """
     from agent.modules import Modules
+    from api.monitoring import load_monitoring
     from skills.router import PolicyKind
 
     perceiver, planner = _perceiver(), make_planner(options.planner)
     only = None if options.policy == "auto" else PolicyKind(options.policy)
-    return Modules(perceiver, planner, load_policies(options), only)
+    policies = load_policies(options)
+    modules = Modules(perceiver, planner, policies, only, load_monitoring(options, policies))
+    if not options.faults:
+        return modules
+    from api.faults.assemble import faulty
+    from api.faults.timetable import Timetable
+
+    times = Timetable(_injection(options), on_fault, realtime=options.clock == "realtime")
+    return faulty(modules, times)
 
 
 def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
-    """Load the policies that the options allow. Raises as `load_modules`."""
+    """Load the policies that the options allow, without faults. Raises as `load_modules`."""
     from skills.router import PolicyKind
 
     policies: dict[PolicyKind, Policy] = {PolicyKind.SPECIALIST: _specialist(options.arm)}
@@ -342,6 +265,13 @@ def load_policies(options: RunOptions) -> dict[PolicyKind, Policy]:
     return policies
 
 
+def _injection(options: RunOptions) -> Injection:
+    """What is to go wrong. Raises `TandemError` (`FAULT_UNKNOWN`, `FAULT_INVALID`)."""
+    from sim.faults.spec import Injection
+
+    return Injection.parse(options.faults, options.seed)
+
+
 def _perceiver() -> Perceiver:
     from agent.perception.detector import Detector
     from agent.perception.perceive import perceive
@@ -349,7 +279,7 @@ def _perceiver() -> Perceiver:
     return partial(perceive, Detector.from_pretrained())
 
 
-def _facts(options: RunOptions) -> dict[str, object]:
+def run_facts(options: RunOptions) -> dict[str, object]:
     """What is known about a run before it begins; they open the record."""
     from traces import names
 
@@ -374,13 +304,13 @@ def _facts(options: RunOptions) -> dict[str, object]:
     }
 
 
-def _write_run_file(options: RunOptions, recorder: Recorder) -> None:
+def write_run_file(options: RunOptions, recorder: Recorder) -> None:
     """The run's settings as a file, for people who look into the folder."""
     from traces.storage import storage_error
 
     path = recorder.folder / RUN_FILE
     try:
-        path.write_text(json.dumps(_facts(options), indent=1) + "\n")
+        path.write_text(json.dumps(run_facts(options), indent=1) + "\n")
     except OSError as cause:
         raise storage_error(cause, path) from cause
 

@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | serve | command | trace | replay | data | planner | train | mcp`."""
+"""The command line: `tandem run | plan | serve | trace | replay | faults | data | train`, and more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ from rich.console import Console
 from rich.text import Text
 
 from api.errors import FAILED, INTERRUPTED, told_errors
+from api.faults_cli import faults
+from api.monitor_cli import calibrate, monitor_app
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train, train_choice
 from api.serve_cli import command, mcp, serve
@@ -35,11 +38,14 @@ app = typer.Typer(
 app.add_typer(trace_app, name="trace")
 app.add_typer(data_app, name="data")
 app.add_typer(planner_app, name="planner")
+app.add_typer(monitor_app, name="monitor")
 app.command()(train)
 app.command()(train_choice)
 app.command()(serve)
 app.command()(command)
 app.command()(mcp)
+app.command()(calibrate)
+app.command()(faults)
 
 Words = Annotated[
     str, typer.Argument(metavar="TEXT", help='What to do, in plain words: "put the red cup in the sink".')
@@ -62,6 +68,13 @@ PlannerSpec = Annotated[
     ),
 ]
 ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", help="Which arm.")]
+FaultList = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[/AIM][:SIZE][@ONSETs][+LASTSs]",
+        help="Make something go wrong, unknown to the robot; `tandem faults` lists what. Repeatable.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
 ]
@@ -86,6 +99,19 @@ def run(  # noqa: PLR0913
         bool,
         typer.Option("--realtime", help="The arm keeps its own clock and does not wait for thinking."),
     ] = False,
+    monitor: Annotated[
+        str,
+        typer.Option(
+            metavar="act|watch|plain|off|strict",
+            help="act on calibrated alarms; only watch; plain limits; off; strict: act, or refuse to start.",
+        ),
+    ] = "act",
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A calibration of your own; default the shipped one.")
+    ] = None,
+    on_alarm: Annotated[
+        str, typer.Option(metavar="RUNG,...", help="What alarms lead to: retry, replan, ask, stop.")
+    ] = "",
     jpeg: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,10 +119,12 @@ def run(  # noqa: PLR0913
             help="Record this camera as JPEG: smaller, but deciding again from it is not exact. Repeatable.",
         ),
     ] = None,
+    fault: FaultList = None,
     as_json: AsJson = False,
 ) -> None:
     """Do it: perceive, plan, act, check, and record everything.
 
+    On a terminal, a line typed while it works corrects it: "no, the blue one", "not the plate", "stop".
     Exit code 0 only when the command succeeded, 1 for any other outcome, 130 after Ctrl-C.
 
     \b
@@ -106,6 +134,7 @@ def run(  # noqa: PLR0913
       tandem run "sort the cubes by colour" --scene cubes --no-ask --json
       tandem run "open the drawer" --scene kitchen --arm xarm6 --planner subgoal
       tandem run "clear the table" --planner openai:http://HOST:8000/v1#MODEL
+      tandem run "clear the table" --fault camera_shift:0.05@3s --fault gripper_weak@8s+2s
     """  # noqa: D301 (the backspace keeps the lines apart)
     from api.assemble import RunOptions
 
@@ -115,6 +144,10 @@ def run(  # noqa: PLR0913
         *(text, scene, seed, planner, policy, weights, arm, record),
         jpeg=tuple(jpeg or ()),
         clock="realtime" if realtime else "lockstep",
+        faults=tuple(fault or ()),
+        monitor=monitor,
+        calibration=calibration,
+        on_alarm=tuple(filter(None, on_alarm.split(","))),
     ).settled()
     console = Console(stderr=as_json, quiet=as_json and not sys.stderr.isatty())
     with told_errors(as_json=as_json, options=options):
@@ -226,23 +259,32 @@ def _run(options: RunOptions, console: Console, *, ask: bool) -> tuple[CommandRe
     from api.interrupt import Interrupt
 
     console.print(_heading(options))
+    keyboard = threading.Lock()
     with Interrupt() as interrupt, contextlib.ExitStack() as stack:
         with console.status("waking up"):
             from agent.executive import Company
             from api.asker import TerminalAsker
             from api.assemble import open_session
+            from api.bystander import Bystander
             from api.terminal import Terminal
 
-            asker = TerminalAsker(console, lambda: interrupt.pressed) if ask else None
+            asker = TerminalAsker(console, lambda: interrupt.pressed, keyboard) if ask else None
             company = Company(ask=asker, listener=Terminal(console))
             session = stack.enter_context(open_session(options, company))
             interrupt.hand_over(session)
+        for note in session.notes:
+            console.print(Text(f"  ! {note}", style="yellow"))
+        if sys.stdin.isatty():
+            console.print(Text("  type a line to correct it while it works; Ctrl-C cancels", style="dim"))
+            stack.enter_context(Bystander(console, keyboard, session.executive.correct))
         return session.executive.run(options.instruction), interrupt.pressed
 
 
 def _heading(options: RunOptions) -> Text:
     said = printable(options.instruction[:200]).strip()
     chosen = f"scene {options.scene}, seed {options.seed}, planner {options.planner}, policy {options.policy}"
+    if options.faults:
+        chosen += f", faults {' '.join(options.faults)}"
     return Text.assemble(("▸ ", "cyan"), (said, "bold"), "\n  ", (printable(chosen), "dim"))
 
 

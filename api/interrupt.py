@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 from traces.errors import TandemError
 
 if TYPE_CHECKING:
-    from api.assemble import Session
     from api.client import Client
+    from api.session import Session
 
 IMPATIENT = 3
 

@@ -35,7 +35,12 @@ def recorded_options(run: Run) -> RunOptions:
         known = {item.name for item in fields(RunOptions)}
         told = {key: value for key, value in config.items() if key in known}
         told["jpeg"] = tuple(told.get("jpeg") or ())
-        told["weights"] = Path(told["weights"]) if told.get("weights") else None
+        told["faults"] = tuple(told.get("faults") or ())
+        for name in ("weights", "calibration"):
+            told[name] = Path(told[name]) if told.get(name) else None
+        # Runs from before there were calibrations were watched by plain limits.
+        told.setdefault("monitor", "plain")
+        told["on_alarm"] = tuple(told.get("on_alarm") or ())
         return RunOptions(**{**told, "record": None})
     except (KeyError, TypeError, ValueError) as cause:
         raise TandemError(

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from agent.planner.protocol import REJECTED
 from traces import names
 from traces.run import Run
 
@@ -29,6 +30,8 @@ def recorded_answers(run: Run) -> dict[str, tuple[str, str]]:
         if names.CHAT_INPUT_REF in facts and names.CHAT_OUTPUT_REF in facts:
             reply = run.blobs.get(facts[names.CHAT_OUTPUT_REF]).decode("utf-8", "replace")
             finish = facts.get(names.RESPONSE_FINISH) or ["stop"]
+            if finish[0] == REJECTED:
+                continue
             answers[str(facts[names.CHAT_INPUT_REF])] = (reply, str(finish[0]))
     return answers
 

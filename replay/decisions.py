@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from agent.modules import Modules
 from agent.planner.grounder import ground, kept
@@ -17,13 +16,12 @@ from agent.planner.instruction import clean_instruction
 from agent.planner.logical_form import LogicalForm
 from agent.planner.protocol import Plan, Task
 from replay.differences import Difference, decision_difference, output_difference, scene_difference
-from replay.recorded import Inputs, path_of, run_facts
+from replay.recorded import Inputs, check_lockstep, path_of, run_facts
 from skills.router import PolicyKind
 from traces import names
 from traces.errors import TandemError
 from traces.run import RecordedSpan, Run, SpanRef
 
-LOCKSTEP: Final = "lockstep"
 Progress = Callable[[int, int], None]
 
 
@@ -66,12 +64,7 @@ def replay_decisions(run: Run, modules: Modules, progress: Progress = lambda _d,
         TandemError: `REPLAY_INCOMPLETE` when the record lacks what a decision was made from,
             `REPLAY_REAL_TIME` for a run on the real-time clock, `BLOB_MISSING`, `BLOB_CORRUPT`.
     """
-    if run_facts(run).get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
-        raise TandemError(
-            "REPLAY_REAL_TIME",
-            "in real time chunks are joined to those under way, and what the policy said is not on record",
-            fix="record in lockstep; `--level view` shows any run",
-        )
+    check_lockstep(run)
     today = _Today(run, modules)
     spans = [span for _, span in run.walk() if _module(span)]
     spans.sort(key=lambda span: span.start_ns)

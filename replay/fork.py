@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from agent.budgets import Budgets
 from agent.events import Event
@@ -30,7 +30,8 @@ from replay.prefix import (
     PrefixRouter,
     diverged,
 )
-from replay.recorded import recorded_scene, run_facts
+from replay.recorded import LOCKSTEP, check_lockstep, recorded_scene, run_facts
+from sim.faults.record import record_fault, recorded_injection
 from sim.robot import SimRobot
 from skills.router import PolicyKind, Router
 from traces import names
@@ -39,7 +40,6 @@ from traces.recorder import Recorder
 from traces.run import Run, SpanRef
 from vla_low_level.recorded_robot import RecordedRobot
 
-LOCKSTEP: Final = "lockstep"
 Progress = Callable[[int, int], None]
 """Told after every chunk: how many have been carried out, and which is the first that is new."""
 
@@ -100,18 +100,18 @@ def fork(
             out as recorded, `REPLAY_REAL_TIME`, `REPLAY_INCOMPLETE`, and what recording raises.
     """
     facts = run_facts(run)
-    if facts.get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
-        raise TandemError("REPLAY_REAL_TIME", "a run on the real-time clock cannot be repeated exactly")
+    check_lockstep(run)
     motions = [motion for motion in recorded_motion(run) if isinstance(motion, ChunkMotion)]
     prefix = Prefix(run, motions, _checked(change.chunk, motions))
-    placed = recorded_scene(run)
+    placed, injection = recorded_scene(run), recorded_injection(run)
     then = change.then or modules
     with Recorder.open(folder, _facts(run, change), origin=_origin(run, prefix)) as recorder:
         recorder.update(
             {names.SCENE_REF: recorder.json(placed.model_dump(mode="json")), names.CLOCK: LOCKSTEP}
         )
         recorder.update({names.PLANNER_ID: then.planner.planner_id})
-        with SimRobot.start(placed, clock=LOCKSTEP) as body:
+        with SimRobot.start(placed, clock=LOCKSTEP, faults=injection) as body:
+            body.on_fault = partial(record_fault, recorder, injection)
             body.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
             robot = PrefixRobot(body, prefix)
             before = modules.router()
@@ -120,6 +120,7 @@ def fork(
                 PrefixPlanner(prefix, then.planner),
                 PrefixRouter(prefix, before, before if then is modules else _router(modules, then, before)),
                 _retreat(prefix, modules, then),
+                modules.monitoring,
             )
             ask = _Answers(prefix) if prefix.answers else None
             company = Company(ask=ask, listener=_Listener(prefix, progress))

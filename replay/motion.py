@@ -18,20 +18,28 @@ class ChunkMotion:
     """A chunk, and what came of it then.
 
     Attributes:
-        label: The span's name.
-        start_ns: When, since the epoch, ns.
+        span: Where it is on record.
         chunk: What was asked for.
         max_steps: Control steps after which a stop came; None when none did.
         state_hash: The physical state afterwards; empty when the run died before it was known.
         time_s: The body's clock afterwards, s; None when unknown.
     """
 
-    label: str
-    start_ns: int
+    span: RecordedSpan
     chunk: ActionChunk
     max_steps: int | None
     state_hash: str
     time_s: float | None
+
+    @property
+    def label(self) -> str:
+        """The span's name."""
+        return self.span.name
+
+    @property
+    def start_ns(self) -> int:
+        """When, since the epoch, ns."""
+        return self.span.start_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +98,7 @@ def _chunk(run: Run, span: RecordedSpan) -> ChunkMotion:
         )
         stopped = facts.get(names.GUARD_DECISION) == STOP
         return ChunkMotion(
-            label=span.name,
-            start_ns=span.start_ns,
+            span=span,
             chunk=chunk,
             max_steps=int(_number(facts[names.CHUNK_STEPS_EXECUTED])) if stopped else None,
             state_hash=str(facts.get(names.STATE_HASH, "")),

@@ -24,6 +24,7 @@ from traces.errors import TandemError
 from traces.run import RecordedSpan, Run
 from vla_low_level.action import MAX_HORIZON, ActionChunk
 from vla_low_level.observation import Observation
+from vla_low_level.passing_robot import PassingRobot
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
 from vla_low_level.robot import ExecutionReport, Robot
 
@@ -194,16 +195,13 @@ def _cut(output: PolicyOutput, policy: Policy) -> PolicyOutput:
     return replace(output, chunk=replace(output.chunk, actions=rows))
 
 
-class PrefixRobot:
-    """A robot around a robot that checks that the repetition is one, to the last bit."""
+class PrefixRobot(PassingRobot):
+    """Checks that the repetition is one, to the last bit."""
 
     def __init__(self, robot: Robot, prefix: Prefix) -> None:
-        self._robot, self._prefix = robot, prefix
+        super().__init__(robot)
+        self._prefix = prefix
         self.last_hash = ""
-
-    def observe(self, cameras: Sequence[str] = ()) -> Observation:
-        """Sense now."""
-        return self._robot.observe(cameras)
 
     def execute(self, chunk: ActionChunk) -> ExecutionReport:
         """Carry out a chunk. Raises `TandemError` (`REPLAY_DIVERGED`)."""
@@ -215,19 +213,3 @@ class PrefixRobot:
                 raise diverged(motion.label, "the physical state comes out differently")
         self._prefix.done += 1
         return report
-
-    def hold(self) -> None:
-        """Stay."""
-        self._robot.hold()
-
-    def stop(self, reason: str) -> None:
-        """Stop and latch."""
-        self._robot.stop(reason)
-
-    def reset(self, reason: str) -> None:
-        """Clear the latch."""
-        self._robot.reset(reason)
-
-    def close(self) -> None:
-        """Release the body."""
-        self._robot.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,6 +21,7 @@ from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction
 from vla_low_level.recording import read_instruction, read_observation
 
+LOCKSTEP: Final = "lockstep"
 T = TypeVar("T")
 _SKILL: TypeAdapter[Skill] = TypeAdapter(Skill)
 
@@ -31,6 +32,21 @@ def run_facts(run: Run) -> dict[str, object]:
     for root in run.roots:
         facts.update(root.attributes)
     return facts
+
+
+def check_lockstep(run: Run) -> None:
+    """Refuse a run whose clock nobody can turn back.
+
+    Raises:
+        TandemError: `REPLAY_REAL_TIME`.
+    """
+    if run_facts(run).get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
+        raise TandemError(
+            "REPLAY_REAL_TIME",
+            f"{run.folder} was recorded with --realtime: how long the arm waited for each chunk, and where "
+            "one took over from another, was up to the clock and is not on record",
+            fix="`tandem replay RUN --level view` shows it; a run without --realtime can be repeated",
+        )
 
 
 def recorded_scene(run: Run) -> PlacedScene:

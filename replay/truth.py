@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from replay.motion import ChunkMotion, recorded_motion
-from replay.physics import LOCKSTEP, repeat_other
-from replay.recorded import recorded_scene
+from replay.physics import repeat_other
+from replay.recorded import LOCKSTEP, recorded_scene
+from sim.faults.record import recorded_injection
 from sim.robot import SimRobot
 from sim.truth import SceneTruth
 from traces.run import Run
@@ -43,7 +44,8 @@ def true_moments(run: Run, progress: Progress = lambda _done, _of: None) -> list
     """
     motions = recorded_motion(run)
     found: list[TrueMoment] = []
-    with SimRobot.start(recorded_scene(run), clock=LOCKSTEP, privileged=True) as robot:
+    faults = recorded_injection(run)
+    with SimRobot.start(recorded_scene(run), clock=LOCKSTEP, privileged=True, faults=faults) as robot:
         for number, motion in enumerate(motions, 1):
             if not isinstance(motion, ChunkMotion):
                 repeat_other(robot, motion.name, motion.reason)

@@ -80,7 +80,7 @@ def _tree(root: RecordedSpan, run: Run, numbers: dict[str, str]) -> Tree:
             branch.add(_log_line(log, run))
         calm: list[RecordedSpan] = []
         for child in span.children:
-            if child.name == names.BODY_EXECUTE and child.status is SpanStatus.OK:
+            if _is_quiet(child):
                 continue
             if _is_calm(child):
                 calm.append(child)
@@ -91,12 +91,17 @@ def _tree(root: RecordedSpan, run: Run, numbers: dict[str, str]) -> Tree:
     return tree
 
 
+def _is_quiet(span: RecordedSpan) -> bool:
+    """The body's part of a chunk, as it should be."""
+    return span.name == names.BODY_EXECUTE and span.status is SpanStatus.OK
+
+
 def _is_calm(span: RecordedSpan) -> bool:
     """A chunk that went through as it was asked for."""
     return (
         span.name.startswith("chunk ")
         and span.status is SpanStatus.OK
-        and not (span.children or span.logs)
+        and not (span.logs or any(not _is_quiet(child) for child in span.children))
         and span.attributes.get(names.GUARD_DECISION) in (None, "pass")
         and not near_scores(span, _CALM_SHARE)
     )

@@ -7,19 +7,23 @@ after each chunk; speed in multiples of real time and of bare PyBullet stepping.
 decisions: everything decided again from the record by today's modules.
 weight: the same with a single changed weight in one module, which has to be found at its first decision.
 forks: random chunks of runs that ended by themselves; going on from there has to end where the run ended.
+
+Ctrl-C ends it after what is under way, and reports on what was done until then.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -44,10 +48,11 @@ from traces.reader import read_run
 from traces.run import Run
 from vla_low_level.plant import CONTROL_HZ
 
+T = TypeVar("T")
 Figures = dict[str, Any]
 ENDED = ("succeeded", "needs_help")
 WEIGHT_FACTOR = 1.01
-RAW_STEPS = 2000
+RAW_STEPS = 500
 
 
 def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
@@ -82,16 +87,16 @@ def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
 
 def decisions(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
     """R2 on up to `count` runs, by the modules as they are."""
-    equal, compared, different = 0, Counter[str](), {}
-    chosen = _moved(runs)[:count]
-    for run in _told(chosen, count, "deciding again"):
+    done, equal, compared, different = 0, 0, Counter[str](), {}
+    for run in _told(_moved(runs), count, "deciding again"):
+        done += 1
         report = replay_decisions(run, _modules(run))
         compared.update(report.compared)
         equal += report.first is None
         if report.first is not None:
             different[run.folder.name] = f"{report.first.label}: {report.first.difference}"
-    rate = str(wilson(equal, len(chosen)))
-    return {"runs": len(chosen), "equal": rate, "decisions": compared, "different": different}
+    rate = str(wilson(equal, done))
+    return {"runs": done, "equal": rate, "decisions": compared, "different": different}
 
 
 def weight(runs: list[Run], count: int, seed: int) -> Figures:
@@ -121,8 +126,9 @@ def weight(runs: list[Run], count: int, seed: int) -> Figures:
 def forks(runs: list[Run], count: int, seed: int) -> Figures:
     """R3 without overrides from random chunks of runs that ended by themselves."""
     able = [run for run in _moved(runs) if _outcome(run) in ENDED]
-    same, drifted, other, prefix = 0, 0, [], []
+    done, same, drifted, other = 0, 0, 0, []
     for number in _told(range(count), count, "forking"):
+        done += 1
         rng = np.random.default_rng([seed, number])
         run = able[int(rng.integers(len(able)))]
         chunk = int(rng.integers(len(run.named(names.CHUNK))))
@@ -132,13 +138,12 @@ def forks(runs: list[Run], count: int, seed: int) -> Figures:
             except TandemError as error:
                 other.append(f"{run.folder.name} at {chunk}: {error}")
                 continue
-        prefix.append(chunk)
         same += report.same_end
         drifted += report.drifted
         if not report.same_end:
             other.append(f"{run.folder.name} at {chunk}: ended elsewhere")
-    rate = str(wilson(same, count))
-    return {"forks": count, "of_runs": len(able), "same_end": rate, "drifted": drifted, "other": other}
+    rate = str(wilson(same, done))
+    return {"forks": done, "of_runs": len(able), "same_end": rate, "drifted": drifted, "other": other}
 
 
 def _moved(runs: Iterable[Run]) -> list[Run]:
@@ -183,8 +188,17 @@ def _first_label(run: Run, module: str) -> object:
     return spans[0].ref
 
 
-def _told(things: Any, count: int, words: str) -> Iterator[Any]:
-    yield from track(list(things)[:count], words, console=Console(stderr=True))
+def _told(things: Iterable[T], count: int, words: str) -> Iterator[T]:
+    """One after the other, with progress, until Ctrl-C."""
+    asked = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        for thing in track(list(things)[:count], words, console=Console(stderr=True)):
+            if asked.is_set():
+                return
+            yield thing
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _PARTS: dict[str, Callable[[list[Run], int, int], Figures]] = {

@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("--policy", choices=("auto", "specialist", "generalist"), default="auto")
     parser.add_argument("--arm", default="panda")
     parser.add_argument("--weights", type=Path, help="the generalist's folder; default the shipped one")
+    parser.add_argument("--fault", action="append", default=[], help="as in `tandem run`; repeatable")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="keep the recorded runs in this folder")
     parser.add_argument("--out", type=Path, help="also write the figures and every episode to this JSON file")
@@ -174,6 +175,7 @@ def main() -> None:
         weights=args.weights,
         arm=args.arm,
         film=False,
+        faults=tuple(args.fault),
     )
     figures = evaluate(
         setting,

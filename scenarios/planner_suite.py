@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from agent.planner.protocol import Correction, Plan, Planner, Question, Refusal
 from scenarios.planner_cases import Case, scene
 from scenarios.planner_judge import Judgement, Verdict, judge
+from scenarios.planner_length import Length, against_oracle, length
 from scenarios.statistics import quantile, wilson
 from skills.scene import Scene
 from skills.verify import prove
@@ -22,12 +23,13 @@ STILL = (Verdict.ASKED, Verdict.REFUSED, Verdict.IDLE, Verdict.UNPROVED)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A case, what was made of it and how long planning, grounding and proof took, s."""
+    """A case, what was made of it, how long planning, grounding and proof took, s, and the plan's length."""
 
     case: Case
     judgement: Judgement
     steps: int
     wall_s: float
+    length: Length | None = None
 
 
 def run(planner: Planner, cases: Iterable[Case]) -> list[Result]:
@@ -45,7 +47,7 @@ def _one(planner: Planner, case: Case) -> Result:
         prove(decision.graph, seen, decision.goal)
     wall_s = time.monotonic() - began
     steps = len(decision.graph.nodes) if isinstance(decision, Plan) else 0
-    return Result(case, judge(case, seen, decision), steps, wall_s)
+    return Result(case, judge(case, seen, decision), steps, wall_s, length(decision, seen))
 
 
 def _decide(
@@ -72,6 +74,7 @@ def figures(results: list[Result]) -> dict[str, object]:
         "acts on a wrong object or place": str(wilson(count[Verdict.WRONG], n)),
         "violates a precondition": sum(bool(r.judgement.violated) for r in results),
         "by family": {name: f"{right[name]}/{total}" for name, total in families.items()},
+        "right plans": against_oracle([r.length for r in results if r.judgement.verdict is Verdict.RIGHT]),
         "median_s": round(quantile([r.wall_s for r in results], 0.5), 4),
         "p95_s": round(quantile([r.wall_s for r in results], 0.95), 4),
     }

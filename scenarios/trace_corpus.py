@@ -1,7 +1,7 @@
 """Runs of every fate to measure traces on: `python -m scenarios.trace_corpus runs/corpus --count 500`.
 
 Commands, scenes and arms in turn, each seed with a fate of its own: left alone, stopped by hand,
-cancelled, or killed with `kill -9` at a random moment. Every run is a process of its own.
+cancelled, or killed with `kill -9`, soon after a random chunk. Every run is a process of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +32,33 @@ from traces.storage import TRACE_FILE
 
 FIRST_SEED = 7_000_000
 START_S = 180.0
+_LIBRARIES = ("agent.perception.perceive", "agent.planner.embedded", "vla_low_level.vla.policy", "sim.robot")
 RUN_S = 600.0
 
+# Short ones, so that there can be many.
 _COMMANDS: tuple[dict[str, str], ...] = (
-    {"instruction": "clear the table", "scene": "cubes"},
     {"instruction": "open the drawer", "scene": "kitchen", "planner": "subgoal"},
-    {"instruction": "put a cube in the tray", "scene": "one_of_each", "policy": "generalist"},
+    {"instruction": "pick up the yellow cube", "scene": "one_of_each", "planner": "subgoal"},
     {"instruction": "turn the lamp on", "scene": "kitchen", "planner": "subgoal", "arm": "xarm6"},
-    {"instruction": "sort the cubes by colour", "scene": "cubes"},
-    {"instruction": "put all cups in the sink", "scene": "table"},
-    {"instruction": "put a cup in the sink", "scene": "one_of_each", "arm": "kuka_iiwa"},
-    {"instruction": "close the drawer", "scene": "kitchen", "planner": "subgoal"},
+    {"instruction": "put the red cup in the sink", "scene": "one_of_each"},
+    {
+        "instruction": "pick up the red cup",
+        "scene": "one_of_each",
+        "planner": "subgoal",
+        "policy": "generalist",
+    },
+    {
+        "instruction": "pick up the blue spoon",
+        "scene": "one_of_each",
+        "planner": "subgoal",
+        "arm": "kuka_iiwa",
+    },
+    {"instruction": "turn the lamp on", "scene": "kitchen", "planner": "subgoal"},
+    {"instruction": "put the green bottle in the sink", "scene": "one_of_each", "planner": "subgoal"},
+    {"instruction": "open the drawer", "scene": "kitchen", "planner": "subgoal", "arm": "kuka_iiwa"},
+    {"instruction": "put a cube in the tray", "scene": "one_of_each", "policy": "generalist"},
+    {"instruction": "pick up the green bottle", "scene": "one_of_each", "planner": "subgoal", "arm": "xarm6"},
+    {"instruction": "put the blue spoon in the sink", "scene": "one_of_each"},
 )
 # What becomes of it, and how often.
 _FATES = {"left": 0.55, "stopped": 0.15, "cancelled": 0.1, "killed": 0.2}
@@ -59,11 +77,13 @@ class Order:
     Attributes:
         options: What `tandem run` would be told.
         fate: One of `_FATES`.
-        after_s: When the fate strikes, counted from when the command begins.
+        chunks: The fate strikes once so many chunks have begun,
+        after_s: and so much later, s.
     """
 
     options: RunOptions
     fate: str
+    chunks: int
     after_s: float
 
 
@@ -76,7 +96,7 @@ def orders(folder: Path, count: int) -> list[Order]:
         seed, record = FIRST_SEED + number, folder / f"run-{number:05d}"
         options = RunOptions(**told, seed=seed, record=record, film=False)  # type: ignore[arg-type]
         fate = str(rng.choice(list(_FATES), p=list(_FATES.values())))
-        made.append(Order(options, fate, float(rng.uniform(0.3, 8.0))))
+        made.append(Order(options, fate, int(rng.integers(12)), float(rng.uniform(0.0, 0.5))))
     return made
 
 
@@ -84,10 +104,10 @@ def make(order: Order) -> None:
     """Run it, unless it is there already, and let its fate strike."""
     if order.options.folder.exists():
         return
-    # Forked, so that the libraries are loaded once; models, body and record are its own.
+    # Forked, so that the libraries are loaded once; body and record are its own.
     process = get_context("fork").Process(target=_run, args=(order.options,))
     process.start()
-    _await_command(order.options.folder / TRACE_FILE)
+    _await_chunk(order, process)
     for again, number in enumerate(_SIGNALS[order.fate]):
         time.sleep(0.3 if again else order.after_s)
         if process.pid is not None and process.is_alive():
@@ -98,10 +118,11 @@ def make(order: Order) -> None:
         process.join()
 
 
-def _await_command(log: Path) -> None:
+def _await_chunk(order: Order, process: BaseProcess) -> None:
+    log = order.options.folder / TRACE_FILE
     until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        if log.exists() and b"invoke_workflow" in log.read_bytes():
+    while time.monotonic() < until and process.is_alive():
+        if log.exists() and log.read_bytes().count(b'"name":"chunk ') >= order.chunks:
             return
         time.sleep(0.05)
 
@@ -122,6 +143,9 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
+    # Libraries take longer to load than a short command runs. Not models: torch at work survives no fork.
+    for library in _LIBRARIES:
+        import_module(library)
     todo = orders(args.folder, args.count)
     for order in track(todo, "recording", console=Console(stderr=True)):
         make(order)

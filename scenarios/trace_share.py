@@ -54,7 +54,7 @@ class _Silent:
     def nothing(self, *_: object) -> None:
         return None
 
-    set = update = log = link = fail = sync = result = finish = nothing
+    set = update = log = link = fail = sync = result = finish = past = nothing
 
     def __enter__(self) -> Self:
         return self

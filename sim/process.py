@@ -11,8 +11,9 @@ import select
 import signal
 import socket
 import time
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from typing import TYPE_CHECKING, Any
 
 from sim.channel import Channel
 from sim.darkroom import Darkroom
@@ -26,6 +27,9 @@ from vla_low_level.observation import Observation
 from vla_low_level.plant import CONTROL_HZ
 from vla_low_level.robot import Decision, Seam, Verdict
 from vla_low_level.wire import Message
+
+if TYPE_CHECKING:
+    from sim.faults.plant import FaultyPlant
 
 PERIOD_S = 1.0 / CONTROL_HZ
 # Further behind than this, the clock goes on from now: a burst of steps would move the arm too fast.
@@ -45,18 +49,22 @@ class Server:
         self._realtime = told["clock"] == "realtime"
         self._privileged = bool(told["privileged"])
         self._world = World(PlacedScene.model_validate(told["scene"]))
+        clock = time.monotonic if self._realtime else None
+        self._faulty = _faulty(self._world, told["faults"], clock)
         self._body = Body(
-            self._world,
+            self._faulty or self._world,
             self._world.embodiment.kinematics(),
             self._world.embodiment.limits if told["limits"] is None else to_limits(told["limits"]),
             self._world.embodiment.home_rad,
-            time.monotonic if self._realtime else None,
+            clock,
         )
         self._stopped_at_s: float | None = None
         self._running: int | None = None
         self._queued: Message | None = None
         self._open = True
         self._darkroom = Darkroom()
+        # A fault remembers what it has shown, which a copy of this process would forget.
+        self._elsewhere = self._realtime and self._faulty is None
         # The request that moves the arm, the trace context it came with, and when; for the mind's record.
         self._work: tuple[int, str, int] = (-1, "", 0)
 
@@ -111,7 +119,7 @@ class Server:
             if message.kind == "execute":
                 self._work = (request, message.fields.get("traceparent", ""), time.monotonic_ns())
                 self._execute(message)
-            elif self._realtime and message.kind == "observe" and content["cameras"]:
+            elif message.kind == "observe" and content["cameras"] and self._elsewhere:
                 seen = self._body.observe()
                 self._darkroom.take(request, lambda: self._photograph(seen, content["cameras"]))
             else:
@@ -126,6 +134,8 @@ class Server:
             case "progress":
                 return from_progress(self._body.progress())
             case "observe":
+                if self._faulty:
+                    self._faulty.awake()
                 return from_observation(self._body.observe(content["cameras"]))
             case "hold":
                 self._body.hold()
@@ -163,11 +173,16 @@ class Server:
             raise TandemError("NO_STREAM", "in lockstep no time passes between chunks", fix="use execute")
         if self._running is not None:
             raise TandemError("BODY_BUSY", "a chunk is being executed", fix="hold first, or wait for its end")
-        self._body.stream(message.arrays.get("actions"), _header(content), _seam(content.get("seam")))
+        self._body.stream(*self._chunk(message), _seam(content.get("seam")))
         return from_progress(self._body.progress())
 
-    def _execute(self, message: Message) -> None:
+    def _chunk(self, message: Message) -> tuple[object, ChunkHeader]:
+        """The chunk that a message brings, as it reaches the controller."""
         actions, header = message.arrays.get("actions"), _header(message.fields["content"])
+        return self._faulty.chunk(actions, header) if self._faulty else (actions, header)
+
+    def _execute(self, message: Message) -> None:
+        actions, header = self._chunk(message)
         if self._realtime and (self._running is not None or self._body.moving):
             if self._queued is not None:
                 self._refuse(self._queued)
@@ -210,11 +225,27 @@ class Server:
         }
         if self._work[0] == request:
             told["work"] = [*self._work[1:], time.monotonic_ns()]
+        if self._faulty and self._faulty.happened:
+            told["faults"] = [astuple(item) for item in self._faulty.happened]
+            self._faulty.happened.clear()
         self._channel.send(Message(answer.kind, told, answer.arrays))
 
 
 def _told(error: TandemError) -> Message:
     return Message("error", {"code": error.code, "message": error.message, "fix": error.fix})
+
+
+def _faulty(
+    world: World, told: dict[str, Any] | None, clock: Callable[[], float] | None
+) -> FaultyPlant | None:
+    """What is to go wrong around the world; None when nothing is."""
+    if told is None:
+        return None
+    # Imported only here: nothing of a run without faults depends on them.
+    from sim.faults.plant import FaultyPlant
+    from sim.faults.spec import Injection
+
+    return FaultyPlant(world, Injection.model_validate(told), clock)
 
 
 def _header(content: dict[str, Any]) -> ChunkHeader:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from sim.channel import Channel
+from sim.faults.happening import Happening
 from sim.messages import from_limits, to_observation, to_progress, to_report
 from sim.scene import PlacedScene
 from traces.context import trace_headers
@@ -26,6 +27,7 @@ from vla_low_level.robot import Clock, ExecutionReport, Progress, Seam
 from vla_low_level.wire import Message, WireError
 
 if TYPE_CHECKING:
+    from sim.faults.spec import Injection
     from sim.truth import SceneTruth
 
 START_TIMEOUT_S = 120.0
@@ -45,6 +47,7 @@ class SimRobot:
         stopped_at_s: `time.monotonic()` when the body last wrote the targets of a stop, as far as answers
             have told; None before the first.
         latched: Why the body is stopped, as far as answers have told; empty when it is not.
+        on_fault: Told of every injected fault that has begun or ended, in the body's own order.
         on_work: Told of every chunk that the body has carried out: the trace context that was sent along, and
             `time.monotonic_ns()` at its beginning and end.
     """
@@ -63,6 +66,7 @@ class SimRobot:
         self.privileged = False
         self.stopped_at_s: float | None = None
         self.latched = ""
+        self.on_fault: Callable[[Happening], None] | None = None
         self.on_work: Callable[[str, int, int], None] | None = None
 
     @classmethod
@@ -73,10 +77,11 @@ class SimRobot:
         clock: Clock = "lockstep",
         privileged: bool = False,
         limits: Limits | None = None,
+        faults: Injection | None = None,
     ) -> SimRobot:
         """Start a body. Returns at once; the first request waits until the world stands.
 
-        `limits` replace the ones of the scene's arm.
+        `limits` replace the ones of the scene's arm; `faults` are what is to go wrong.
         """
         ours, theirs = socket.socketpair()
         stop_ours, stop_theirs = socket.socketpair()
@@ -91,6 +96,7 @@ class SimRobot:
             "clock": clock,
             "privileged": privileged,
             "limits": limits and from_limits(limits),
+            "faults": faults.model_dump(mode="json") if faults and faults.faults else None,
         }
         with contextlib.suppress(ConnectionError):
             # A body that died at once is reported by the first request.
@@ -194,6 +200,9 @@ class SimRobot:
                 self.latched = message.fields["latched"]
                 if self.on_work is not None and (work := message.fields.get("work")):
                     self.on_work(*work)
+                for happened in message.fields.get("faults", ()):
+                    if self.on_fault is not None:
+                        self.on_fault(Happening(*happened))
                 self._timeout_s = REPLY_TIMEOUT_S
                 return message
         raise ConnectionAbortedError(f"no answer within {self._timeout_s:.0f} s")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +34,14 @@ FIXED = {
 }
 # The wrist camera sits beside the hand and looks where the fingers point; tool axes, m.
 WRIST_MOUNT = cameras.look_at((0.07, 0.0, 0.0), (0.0, 0.0, 0.12), up=(-1, 0, 0))
+_POSE = struct.Struct("<7d")
+_MARK = struct.Struct("<H")
+
+
+def movable(placed: PlacedScene) -> tuple[str, ...]:
+    """What can move in a scene, in the order of `World.marks`."""
+    furniture = [name for name in ("drawer", "lamp") if getattr(placed, name)]
+    return ("arm", *(item.id for item in placed.objects), *furniture)
 
 
 class World:
@@ -39,6 +49,12 @@ class World:
 
     The same placement and the same commands give the same state, bit for bit, in any process of the
     same machine and PyBullet build.
+
+    Attributes:
+        light: Direction that light comes from.
+        arm_share: Share of their torque that the arm's motors have.
+        grip_share: Share of their force that the fingers have.
+        gripper_target: What the fingers were told last, 0 closed .. 1 open.
     """
 
     def __init__(self, placed: PlacedScene) -> None:
@@ -60,6 +76,8 @@ class World:
         self.lamp = Lamp(self.client, placed.lamp) if placed.lamp else None
         self.objects = {item.id: add_object(self.client, item, placed.variation) for item in placed.objects}
         self._loose = frozenset(self.objects.values())
+        self.light = placed.light
+        self.arm_share = self.grip_share = self.gripper_target = 1.0
         self._steps = 0
         self._target = self.embodiment.home_rad.copy()
         for _ in range(SETTLE_STEPS):
@@ -88,14 +106,14 @@ class World:
         if np.abs(velocity).max() > MAX_FEED_RAD_S:
             # A jump, as when a stop overwrites the targets with the measured pose, is no motion to follow.
             velocity = np.zeros_like(velocity)
-        self._target = joint_target_rad.copy()
+        self._target, self.gripper_target = joint_target_rad.copy(), gripper_target
         p.setJointMotorControlArray(
             self.arm.body,
             self.arm.joints,
             p.POSITION_CONTROL,
             targetPositions=joint_target_rad.tolist(),
             targetVelocities=velocity.tolist(),
-            forces=self.embodiment.torque_n_m,
+            forces=[torque * self.arm_share for torque in self.embodiment.torque_n_m],
             positionGains=[0.15] * len(self.arm.joints),
             velocityGains=[1.0] * len(self.arm.joints),
             physicsClientId=self.client,
@@ -106,7 +124,7 @@ class World:
             self.arm.fingers,
             p.POSITION_CONTROL,
             targetPositions=[finger, finger],
-            forces=[GRIPPER_FORCE_N] * 2,
+            forces=[GRIPPER_FORCE_N * self.grip_share] * 2,
             positionGains=[0.05] * 2,
             physicsClientId=self.client,
         )
@@ -125,7 +143,18 @@ class World:
 
     def capture(self, names: Sequence[str]) -> dict[str, CameraImage]:
         """Take pictures. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
-        return {name: self._capture(name) for name in names}
+        return {name: cameras.render(self.client, *self.view(name), self.light) for name in names}
+
+    def view(self, name: str) -> tuple[cameras.Camera, F64]:
+        """A camera, and its pose to the world [4, 4] now. Raises `TandemError` (`CAMERA_UNKNOWN`)."""
+        if name == "wrist":
+            return cameras.WRIST, self._hand_pose() @ WRIST_MOUNT
+        if name not in FIXED:
+            raise TandemError(
+                "CAMERA_UNKNOWN", f"no camera called {name!r}", fix=f"use {', '.join(FIXED)} or wrist"
+            )
+        camera, eye, target = FIXED[name]
+        return camera, self._off(cameras.look_at(eye, target))
 
     def state_hash(self) -> str:
         """sha256 of every position and velocity, float64, in creation order."""
@@ -140,22 +169,20 @@ class World:
                 digest.update(np.array(furniture.state).tobytes())
         return digest.hexdigest()
 
+    def marks(self) -> bytes:
+        """Two bytes of the checksum of each pose, as `movable` names them: they tell where two runs part."""
+        poses = [
+            p.getBasePositionAndOrientation(b, physicsClientId=self.client) for b in self.objects.values()
+        ]
+        states = [self._joint_states().tobytes(), *(_POSE.pack(*at, *turned) for at, turned in poses)]
+        states += [np.array(item.state).tobytes() for item in (self.drawer, self.lamp) if item]
+        return b"".join(_MARK.pack(zlib.crc32(state) & 0xFFFF) for state in states)
+
     def close(self) -> None:
         """Free the physics server. Idempotent."""
         if self.client >= 0:
             p.disconnect(physicsClientId=self.client)
             self.client = -1
-
-    def _capture(self, name: str) -> CameraImage:
-        light = self.placed.light
-        if name == "wrist":
-            return cameras.render(self.client, cameras.WRIST, self._hand_pose() @ WRIST_MOUNT, light)
-        if name not in FIXED:
-            raise TandemError(
-                "CAMERA_UNKNOWN", f"no camera called {name!r}", fix=f"use {', '.join(FIXED)} or wrist"
-            )
-        camera, eye, target = FIXED[name]
-        return cameras.render(self.client, camera, self._off(cameras.look_at(eye, target)), light)
 
     def _off(self, pose: F64) -> F64:
         """A fixed camera's true pose: a little off the nominal one in a varied world."""

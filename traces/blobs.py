@@ -10,7 +10,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,14 @@ def is_sha(name: object) -> bool:
 class BlobStore:
     """The blobs of one run. Equal bytes are stored once; a name is never overwritten.
 
-    A blob is whole or absent after the death of the process; only the log is forced to the disk
-    itself, so a power cut may cost blobs, which verification then reports.
+    A blob is whole or absent after the death of the process. Whoever wants it on the disk itself is told
+    of every file that was written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, written: Callable[[Path], None] = lambda _path: None) -> None:
         self._folder = folder
+        self._written = written
+        self._there: set[str] = set()
 
     def put(self, data: bytes) -> str:
         """Store bytes and return their sha256.
@@ -57,18 +59,21 @@ class BlobStore:
             TandemError: `STORE_FULL`, `STORE_READ_ONLY` or `STORE_IO`.
         """
         name = hashlib.sha256(data).hexdigest()
-        target = self._folder / name
-        if target.exists():
+        if name in self._there:
             return name
+        target = self._folder / name
         partial = self._folder / f".{name}.{os.getpid()}.part"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._there:
+                self._folder.mkdir(parents=True, exist_ok=True)
             write_file(partial, data)
             partial.replace(target)
         except OSError as cause:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise storage_error(cause, target) from cause
+        self._there.add(name)
+        self._written(target)
         return name
 
     def get(self, name: str) -> bytes:

@@ -21,8 +21,8 @@ def trace_headers() -> dict[str, str]:
     return carrier
 
 
-def read_trace_headers(headers: Mapping[str, str], trace_id: int) -> Context | None:
-    """The context that `trace_headers` told, if it is one of this trace; anything else is None."""
+def read_trace_headers(headers: Mapping[str, str], trace_id: int) -> int | None:
+    """The id of the span that `trace_headers` told, if it is one of this trace; anything else is None."""
     context = _PROPAGATOR.extract(dict(headers), Context())
     found = trace.get_current_span(context).get_span_context()
-    return context if found.is_valid and found.trace_id == trace_id else None
+    return found.span_id if found.is_valid and found.trace_id == trace_id else None

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from traces.verify import verify
 Figures = dict[str, Any]
 OPEN = ("invoke_workflow command", "invoke_agent planner", "execute_tool pick")
 _CHUNKS = 40
+NOTICED_S = 0.02
 
 
 def work(folder: Path, told: Callable[[int], None] = lambda _k: None, chunks: int = 10**6) -> None:
@@ -152,19 +154,24 @@ def fail(count: int, seed: int) -> Figures:  # noqa: ARG001
 def _fail_once(folder: Path, call: str, number: int, nth: int) -> tuple[int, bool]:
     """One run of the work with one fault: chunks begun after it, and whether it struck at all."""
     real = getattr(os, call)
-    count, struck, begun = 0, False, 0
+    count, struck, aside, begun = 0, False, False, 0
 
     def faulty(*arguments: Any) -> Any:
-        nonlocal count, struck
+        nonlocal count, struck, aside
         count += 1
         if count == nth + 1:
-            struck = True
+            struck, aside = True, threading.current_thread() is not threading.main_thread()
             raise OSError(number, os.strerror(number))
         return real(*arguments)
 
     def told(_k: int) -> None:
-        nonlocal begun
-        begun += struck
+        nonlocal begun, aside
+        if aside:
+            # A blob failed in the thread that flushes them, while this chunk began: now it will be said.
+            time.sleep(NOTICED_S)
+            aside = False
+        else:
+            begun += struck
 
     setattr(os, call, faulty)
     try:

@@ -11,11 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from traces.readable import readable, resource_of
+from traces.run import RecordedSpan
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 CLOSE_S = 3.0
@@ -48,17 +51,18 @@ class _CountingExporter(SpanExporter):
         self._inner.shutdown()
 
 
-class OtlpExport(SpanProcessor):
+class OtlpExport:
     """Sends ended spans in the background."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, facts: Mapping[str, object]) -> None:
+        self._resource = resource_of(facts)
         self._exporter = _CountingExporter(exporter)
         self._batches = BatchSpanProcessor(self._exporter)
         self._ended = 0
 
     @classmethod
-    def from_environment(cls) -> OtlpExport | None:
-        """Set up what the `OTEL_*` variables ask for; None when they ask for nothing."""
+    def from_environment(cls, facts: Mapping[str, object]) -> OtlpExport | None:
+        """Set up what the `OTEL_*` variables ask for, for a run with such facts; None for nothing."""
         off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         none = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
         if off or none or not any(os.environ.get(name, "").strip() for name in _ENDPOINTS):
@@ -68,12 +72,12 @@ class OtlpExport(SpanProcessor):
         # What goes wrong on the way is counted and told at close; the terminal belongs to the person.
         for name in ("opentelemetry.exporter", "opentelemetry.sdk"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        return cls(OTLPSpanExporter())
+        return cls(OTLPSpanExporter(), facts)
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """Queue a span."""
+    def take(self, span: RecordedSpan) -> None:
+        """Queue a span that has ended."""
         self._ended += 1
-        self._batches.on_end(span)
+        self._batches.on_end(readable(span, self._resource, span.start_ns, {}))
 
     def close(self) -> ExportCount:
         """Send what is left, within a few seconds, and count."""

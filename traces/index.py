@@ -93,8 +93,7 @@ class RunIndex:
         terms, values = (wanted or Filter()).terms()
         where = f"WHERE {' AND '.join(terms)}" if terms else ""
         rows = self._query(
-            f"SELECT {', '.join(_COLUMNS)} FROM runs {where} "
-            "ORDER BY started_ns IS NULL, started_ns DESC, folder DESC LIMIT ?",
+            f"SELECT {', '.join(_COLUMNS)} FROM runs {where} ORDER BY started_ns DESC, folder DESC LIMIT ?",
             *values,
             limit,
         )

@@ -11,8 +11,8 @@ elsewhere. Nothing outside this module spells a name out; the table of all of th
       ├ tandem.ask human                       a question to a person
       └ execute_tool {skill}                   one attempt at one node
         ├ chunk {k}                            one action chunk, from its observation to the body's report
-        │   log records: tandem.guard, tandem.monitor.alarm
-        ├ tandem.body.execute                  the body at work on a chunk, in its own process
+        │ │ log records: tandem.guard, tandem.monitor.alarm
+        │ └ tandem.body.execute                the body at work on it, in its own process
         └ tandem.evaluate                      is the effect true now?
 
 Parent is containment; links are causes (`LinkKind`).
@@ -150,6 +150,9 @@ STATE_HASH_INITIAL: Final = _attribute(
     "tandem.state.hash.initial", "str", "sha256 of the physical state before the first motion."
 )
 STATE_HASH: Final = _attribute("tandem.state.hash", "str", "sha256 of the physical state after this motion.")
+STATE_MARKS_REF: Final = _attribute(
+    "tandem.state.marks.ref", "blob", "npz with `marks` uint16 [steps, bodies]: checksums of poses."
+)
 BODY_TIME_S: Final = _attribute("tandem.body.time_s", "float", "The body's clock.", "s")
 BODY_LATCHED: Final = _attribute(
     "tandem.body.latched", "bool", "A stop is latched: nothing moves until reset."
@@ -257,6 +260,21 @@ MONITOR_THRESHOLD: Final = _attribute("tandem.monitor.threshold", "float", "What
 MONITOR_SCORES: Final = _attribute(
     "tandem.monitor.scores", "json", "Every score with its bound: {name: [score, bound]}."
 )
+MONITOR_CHANNELS: Final = _attribute(
+    "tandem.monitor.channels", "json", "Calibrated scores by channel; the largest is held against the bound."
+)
+MONITOR_RESPONSE: Final = _attribute(
+    "tandem.monitor.response", "str", "`continue`, `retry`, `replan`, `ask` or `stop`; the arm held before."
+)
+MONITOR_EPISODE: Final = _attribute(
+    "tandem.monitor.episode", "float", "Largest calibrated score of an attempt."
+)
+MONITOR_MODE: Final = _attribute("tandem.monitor.mode", "str", "`off`, `watch` or `act`.")
+MONITOR_CALIBRATIONS: Final = _attribute(
+    "tandem.monitor.calibrations",
+    "json",
+    "By kind of policy: what the calibration is of, or why there is none.",
+)
 SHADOW_TAKEN: Final = _attribute("tandem.shadow.taken", "str", "What was done because of the monitor.")
 SHADOW_DECISION: Final = _attribute(
     "tandem.shadow.decision", "str", "What would have been done: `chunk`, `done` or `nothing`."
@@ -291,6 +309,7 @@ ASK_WAIT_S: Final = _attribute("tandem.ask.wait_s", "float", "How long the answe
 STEP: Final = _log("tandem.step", "One control step; frequent, so it is not exported.")
 GUARD_EVENT: Final = _log("tandem.guard", "The guard clamped, held or stopped.")
 ALARM: Final = _log("tandem.monitor.alarm", "A monitor's score passed its threshold.")
+RESPONSE: Final = _log("tandem.monitor.response", "What an alarm led to, with the score that caused it.")
 SHADOW: Final = _log("tandem.shadow", "The monitor changed what was done; this is what it would have been.")
 BODY_HOLD: Final = _log("tandem.body.hold", "The body was told to hold between chunks.")
 BODY_STOP: Final = _log("tandem.body.stop", "A stop was requested; latches.")
@@ -299,6 +318,14 @@ EVALUATION_RESULT: Final = _log("gen_ai.evaluation.result", "What a success test
 EXPORT: Final = _log("tandem.export", "What became of the OTLP export, at close.")
 REASON: Final = _attribute("tandem.reason", "str", "Why a stop, a reset or a note was made.")
 
+# Faults that were injected on purpose; for scoring, the agent never reads them
+FAULTS: Final = _attribute("tandem.faults", "json", "What was to go wrong in this run: a list of faults.")
+FAULT_EVENT: Final = _log("tandem.fault", "An injected fault has begun or ended.")
+FAULT_INDEX: Final = _attribute("tandem.fault.index", "int", "Which of `tandem.faults`, from 0.")
+FAULT_NAME: Final = _attribute("tandem.fault.name", "str", "Its kind.")
+FAULT_PHASE: Final = _attribute("tandem.fault.phase", "str", "`begin` or `end`.")
+FAULT_TIME_S: Final = _attribute("tandem.fault.time_s", "float", "The body's clock then.", "s")
+
 # A run that goes on from another one
 PARENT_TRACE: Final = _attribute("tandem.parent.trace_id", "str", "Trace id of the run it was forked from.")
 PARENT_CHUNK: Final = _attribute("tandem.parent.chunk", "int", "First chunk that is its own.")
@@ -306,7 +333,7 @@ PARENT_OVERRIDES: Final = _attribute("tandem.parent.overrides", "json", "What is
 EXPORT_SENT: Final = _attribute("tandem.export.sent", "int", "Spans that the endpoint accepted.")
 EXPORT_FAILED: Final = _attribute("tandem.export.failed", "int", "Spans that it did not take.")
 
-DURABLE_LOGS: Final = frozenset({ALARM, BODY_STOP, BODY_RESET, SHADOW})
+DURABLE_LOGS: Final = frozenset({ALARM, RESPONSE, BODY_STOP, BODY_RESET, SHADOW})
 """Log records that are forced to the disk itself."""
 SPANS: Final[Mapping[str, SpanKind]] = MappingProxyType(_SPANS)
 """Span kinds by the first word of their name."""
@@ -315,14 +342,15 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = MappingProxyType(_ATTRIBUTES)
 LOGS: Final[Mapping[str, str]] = MappingProxyType(_LOGS)
 """Meanings of log records by name."""
 
+_DEFAULTS: Final = {
+    word: ({OPERATION: kind.operation} if kind.operation else {}) | {OPENINFERENCE_KIND: kind.openinference}
+    for word, kind in _SPANS.items()
+}
 
-def span_defaults(name: str) -> dict[str, str]:
+
+def span_defaults(name: str) -> Mapping[str, str]:
     """Attributes that follow from a span's name alone: operation and OpenInference kind."""
-    kind = SPANS.get(name.split(" ", 1)[0])
-    if kind is None:
-        return {}
-    operation = {OPERATION: kind.operation} if kind.operation else {}
-    return {**operation, OPENINFERENCE_KIND: kind.openinference}
+    return _DEFAULTS.get(name.split(" ", 1)[0], {})
 
 
 def is_blob(attribute: str) -> bool:

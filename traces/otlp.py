@@ -14,23 +14,20 @@ from typing import Any, Final
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from traces import names
 from traces.errors import TandemError
 from traces.facts import kind_of
-from traces.run import LogRecord, RecordedSpan, Run, SpanRef, SpanStatus
+from traces.readable import readable, resource_of
+from traces.run import RecordedSpan, Run
 from traces.storage import write_whole
 
 BATCH: Final = 256
 TIMEOUT_S = 20
 MAX_VALUE: Final = 32_768
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
-_SCOPE: Final = InstrumentationScope(names.SCOPE, str(names.SCHEMA_VERSION), names.SEMCONV_URL)
 # Which blobs say what went in and what came out.
 _INPUTS: Final = {
     "chat": names.CHAT_INPUT_REF,
@@ -46,9 +43,9 @@ _OUTPUTS: Final = {
 
 def otlp_spans(run: Run) -> Iterator[ReadableSpan]:
     """The run's spans in the order in which they started, ready for any OpenTelemetry exporter."""
-    resource = Resource({"service.name": "tandem", **run.attributes})
+    resource = resource_of(run.attributes)
     for _, span in sorted(run.walk(), key=lambda item: item[1].start_ns):
-        yield _readable(run, span, resource)
+        yield readable(span, resource, run.last_ns, _shown(run, span))
 
 
 def send(run: Run, endpoint: str = "") -> int:
@@ -102,49 +99,6 @@ def _hexadecimal(told: Any) -> Any:
             for key, value in told.items()
         }
     return [_hexadecimal(item) for item in told] if isinstance(told, list) else told
-
-
-def _readable(run: Run, span: RecordedSpan, resource: Resource) -> ReadableSpan:
-    lost = span.status is SpanStatus.LOST
-    attributes = {**span.attributes, **_shown(run, span)} | ({names.LOST: True} if lost else {})
-    bad = span.status is not SpanStatus.OK
-    message = "lost: it never ended" if lost else span.message or span.code
-    kind = kind_of(span)
-    return ReadableSpan(
-        name=span.name,
-        context=_context(span.ref),
-        parent=_context(SpanRef(span.ref.trace_id, span.parent_id)) if span.parent_id else None,
-        resource=resource,
-        attributes=attributes,
-        events=[_event(log) for log in span.logs if log.name != names.STEP] + _results(span),
-        links=[Link(_context(link.target), {names.LINK_KIND: link.kind}) for link in span.links],
-        kind=SpanKind.CLIENT if kind == "chat" else SpanKind.INTERNAL,
-        status=Status(StatusCode.ERROR, message) if bad else Status(StatusCode.UNSET),
-        start_time=span.start_ns,
-        end_time=span.end_ns if span.end_ns is not None else max(run.last_ns, span.start_ns),
-        instrumentation_scope=_SCOPE,
-    )
-
-
-def _context(ref: SpanRef) -> SpanContext:
-    return SpanContext(
-        int(ref.trace_id, 16),
-        int(ref.span_id, 16),
-        is_remote=False,
-        trace_flags=TraceFlags(TraceFlags.SAMPLED),
-    )
-
-
-def _event(log: LogRecord) -> Event:
-    return Event(log.name, dict(log.attributes), log.time_ns)
-
-
-def _results(span: RecordedSpan) -> list[Event]:
-    """A judgement as the event that the GenAI conventions have for it."""
-    told = {key: value for key, value in span.attributes.items() if key.startswith("gen_ai.evaluation.")}
-    if not told or span.end_ns is None:
-        return []
-    return [Event(names.EVALUATION_RESULT, told, span.end_ns)]
 
 
 def _shown(run: Run, span: RecordedSpan) -> Mapping[str, str]:

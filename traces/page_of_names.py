@@ -23,8 +23,8 @@ for what has no name elsewhere.
 `trace.wal`: the log, one checked line per record (`crc32 length JSON`), appended before the work it tells of
 begins. Kinds of records: `run` (facts of the whole run), `start`, `set`, `link`, `log` and `end` of a span,
 `set` and `log` of the run, `close`. A line that was cut short at the end is dropped and reported; anything
-else that does not check is damage. Plans, ends of skills, alarms, stops and resets are forced to the disk
-itself; the blobs they name are not, so a power cut may cost some, and `tandem trace verify` says which.
+else that does not check is damage. At plans, ends of skills, alarms, stops and resets everything up to there,
+blobs first, is forced to the disk itself: a power cut costs at most what came after.
 
 `blobs/`: everything large, each file named by the sha256 of its bytes: pictures as PNG (or JPEG, by camera),
 arrays as npz, the rest as JSON or text. `result.json`: how the command ended. `run.json`: its settings.

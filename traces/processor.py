@@ -1,4 +1,4 @@
-"""Spans on their way into the log: Tandem's own, and those of anyone else who uses OpenTelemetry."""
+"""Spans of anyone else who uses OpenTelemetry, on their way into the log."""
 
 from __future__ import annotations
 
@@ -13,32 +13,11 @@ from opentelemetry.trace import Link, SpanContext, StatusCode
 
 from traces import names
 from traces.errors import TandemError
+from traces.span import Session
 from traces.values import plain_all
-from traces.wal import WalWriter
 
 INTERNAL = "INTERNAL"
 LINK = "link"
-
-
-class WalSpanProcessor(SpanProcessor):
-    """Writes the start and the end of every span into the log, on the thread that does the work.
-
-    Attributes:
-        known: Span ids that the log holds, for others to be put under.
-    """
-
-    def __init__(self, wal: WalWriter) -> None:
-        self._wal = wal
-        self.known: set[int] = set()
-
-    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:  # noqa: ARG002
-        """Write the start record. Raises `TandemError` when that fails, so that the work does not begin."""
-        self._wal.append(_start(span, span.parent, dict(span.attributes or {})))
-        self.known.add(_context(span).span_id)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Write the end record. Raises `TandemError` when that fails."""
-        self._wal.append(_end(span))
 
 
 class JoinProcessor(SpanProcessor):
@@ -49,22 +28,20 @@ class JoinProcessor(SpanProcessor):
     here: it is not these spans that move anything.
     """
 
-    def __init__(self, wal: WalWriter, own: WalSpanProcessor, trace_id: int) -> None:
-        self._wal = wal
-        self._own = own
-        self._trace_id = trace_id
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._open: dict[int, dict[str, Any]] = {}
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:  # noqa: ARG002
         """Write the start record of a span that belongs to the run."""
         context = _context(span)
-        if context.trace_id != self._trace_id:
+        if context.trace_id != self._session.trace_id:
             return
-        known = span.parent is not None and span.parent.span_id in self._own.known
+        known = span.parent is not None and span.parent.span_id in self._session.known
         told = _plain(span.attributes)
         with contextlib.suppress(TandemError, ValueError):
-            self._wal.append(_start(span, span.parent if known else None, told))
-            self._own.known.add(context.span_id)
+            self._session.wal.append(_start(span, span.parent if known else None, told))
+            self._session.known.add(context.span_id)
             self._open[context.span_id] = told
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -77,9 +54,9 @@ class JoinProcessor(SpanProcessor):
         new = {key: value for key, value in _plain(span.attributes).items() if told.get(key) != value}
         with contextlib.suppress(TandemError, ValueError):
             if new:
-                self._wal.append({"t": "set", "id": span_id, "a": new})
+                self._session.wal.append({"t": "set", "id": span_id, "a": new})
             for event in span.events:
-                self._wal.append(
+                self._session.wal.append(
                     {
                         "t": "log",
                         "id": span_id,
@@ -88,7 +65,7 @@ class JoinProcessor(SpanProcessor):
                         "a": _plain(event.attributes),
                     }
                 )
-            self._wal.append(_end(span))
+            self._session.wal.append(_end(span))
 
 
 def _context(span: ReadableSpan) -> SpanContext:

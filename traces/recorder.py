@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.trace import SpanProcessor
 
 from traces import names
 from traces.blobs import BlobStore, encode_arrays, encode_image, encode_json
-from traces.context import read_trace_headers
+from traces.context import read_trace_headers, trace_headers
 from traces.errors import TandemError
 from traces.export import OtlpExport
-from traces.processor import JoinProcessor, WalSpanProcessor
+from traces.flusher import Flusher
+from traces.processor import JoinProcessor
 from traces.run import SpanRef
-from traces.span import Links, Session, Span, current, steady_clock
+from traces.span import Links, Session, Span, current
 from traces.storage import BLOB_FOLDER, RESULT_FILE, TRACE_FILE, storage_error, write_whole
 from traces.values import plain_all
 from traces.wal import WalWriter
+
+_GOLDEN = 0x9E3779B97F4A7C15
+"""Odd, so that multiples of it are all different; 2**64 over the golden ratio, so that they lie far apart."""
 
 __all__ = ["Links", "Recorder", "Span", "SpanRef"]
 
@@ -52,23 +54,17 @@ class Recorder:
         self._jpeg = dict(jpeg)
         self._origin = origin
         self._wal = wal
-        self._blobs = BlobStore(folder / BLOB_FOLDER)
-        self._export = OtlpExport.from_environment()
-        clock_ns = steady_clock()
-        ids = _UniqueIds()
-        self._trace_id = f"{ids.trace_id:032x}"
+        self._flusher = Flusher(folder / BLOB_FOLDER, wal.latch)
+        self._blobs = BlobStore(folder / BLOB_FOLDER, self._flusher.add)
+        trace_id = int.from_bytes(os.urandom(16), "big") or 1
         facts = plain_all({names.SCHEMA: names.SCHEMA_VERSION, **attributes})
-        wal.append({"t": "run", "trace": self._trace_id, "ns": clock_ns(), "pid": os.getpid(), "a": facts})
-        self._provider = _Provider(facts, ids)
-        own = WalSpanProcessor(wal)
-        self._provider.add_span_processor(own)
-        self._join = JoinProcessor(wal, own, ids.trace_id)
-        if self._export is not None:
-            self._provider.add_span_processor(self._export)
-        tracer = self._provider.get_tracer(
-            names.SCOPE, str(names.SCHEMA_VERSION), schema_url=names.SEMCONV_URL
-        )
-        self._session = Session(wal, tracer, clock_ns, ids.trace_id)
+        self._export = OtlpExport.from_environment(facts)
+        offset_ns = time.time_ns() - time.monotonic_ns()
+        take = self._export.take if self._export is not None else None
+        self._session = Session(wal, offset_ns, self.sync, trace_id, _span_ids(), take)
+        self._join = JoinProcessor(self._session)
+        first = {"t": "run", "trace": self.trace_id, "ns": self._session.clock_ns(), "pid": os.getpid()}
+        wal.append({**first, "a": facts})
 
     @classmethod
     def open(
@@ -111,7 +107,7 @@ class Recorder:
     @property
     def trace_id(self) -> str:
         """The trace's id, 32 hex digits; what an OTLP backend calls it too."""
-        return self._trace_id
+        return self._session.trace
 
     @property
     def processor(self) -> SpanProcessor:
@@ -136,15 +132,22 @@ class Recorder:
             begin_ns: `time.monotonic_ns()` when it began, there; the clock is the machine's.
             end_ns: The same when it ended.
         """
-        context = read_trace_headers({"traceparent": traceparent}, self._session.trace_id)
-        if context is None:
+        self._past(name, {}, traceparent, (begin_ns, end_ns))
+
+    def past(self, name: str, attributes: Mapping[str, object], begin_ns: int, end_ns: int) -> None:
+        """Record work that is over, under the span that is open in this thread. Times as in `adopt`."""
+        self._past(name, attributes, trace_headers().get("traceparent", ""), (begin_ns, end_ns))
+
+    def _past(
+        self, name: str, attributes: Mapping[str, object], traceparent: str, times_ns: tuple[int, int]
+    ) -> None:
+        parent = read_trace_headers({"traceparent": traceparent}, self._session.trace_id)
+        if parent is None:
             return
-        offset_ns = self._session.clock_ns() - time.monotonic_ns()
-        start_ns = begin_ns + offset_ns
-        span = self._session.tracer.start_span(
-            name, context, attributes=names.span_defaults(name), start_time=start_ns
-        )
-        span.end(max(end_ns + offset_ns, start_ns))
+        begin_ns, end_ns = times_ns
+        offset_ns = self._session.offset_ns
+        span = Span(self._session, name, attributes, ()).begin_under(parent, begin_ns + offset_ns)
+        span.finish(end_ns=max(begin_ns, end_ns) + offset_ns)
 
     def update(self, attributes: Mapping[str, object]) -> None:
         """Add facts about the whole run that were not known when it was opened (`names.SCENE_REF`, ...)."""
@@ -159,7 +162,7 @@ class Recorder:
         now = self._session.clock_ns()
         self._wal.append({"t": "log", "id": None, "ns": now, "name": name, "a": plain_all(attributes or {})})
         if name in names.DURABLE_LOGS:
-            self._wal.sync()
+            self.sync()
 
     def image(self, rgb: NDArray[np.uint8], camera: str = "") -> str:
         """Store a uint8 [H, W, 3] image in its camera's format; returns its sha256."""
@@ -186,7 +189,8 @@ class Recorder:
         write_whole(self._folder / RESULT_FILE, encode_json(result) + b"\n")
 
     def sync(self) -> None:
-        """Force the log to the disk itself. For edges: a plan, a skill's end, an alarm, a stop."""
+        """Force log and blobs to the disk itself. For edges: a plan, a skill's end, an alarm, a stop."""
+        self._flusher.wait()
         self._wal.sync()
 
     def close(self) -> None:
@@ -195,6 +199,7 @@ class Recorder:
         record: dict[str, object] = {"t": "close", "ns": self._session.clock_ns()}
         if count is not None:
             record["a"] = {names.EXPORT_SENT: count.sent, names.EXPORT_FAILED: count.failed}
+        self._flusher.close()
         self._wal.finish(record)
 
     def __enter__(self) -> Self:
@@ -214,36 +219,10 @@ class Recorder:
             raise
 
 
-class _UniqueIds(IdGenerator):
-    """One trace id, and span ids that no other trace has; apart from `random`, whose seed others set."""
+def _span_ids() -> Callable[[], int]:
+    """Makes span ids: none twice in 64 bits from a random start, never 0, and each begins with other digits.
 
-    def __init__(self) -> None:
-        self.trace_id = int.from_bytes(os.urandom(16), "big") or 1
-        self._next = int.from_bytes(os.urandom(8), "big") | 1
-
-    def generate_trace_id(self) -> int:
-        """The same id for every root: one run is one trace."""
-        return self.trace_id
-
-    def generate_span_id(self) -> int:
-        """The next of a full-period sequence over 64 bits from a random start; never 0."""
-        self._next = (self._next * 6364136223846793005 + 1442695040888963407) % (1 << 64)
-        return self._next or self.generate_span_id()
-
-
-class _Provider(TracerProvider):
-    """A provider that `OTEL_SDK_DISABLED`, samplers and limits in the environment cannot switch off.
-
-    They govern what is exported; the log is not theirs.
+    Apart from `random`, whose seed others set.
     """
-
-    def __init__(self, facts: Mapping[str, Any], ids: IdGenerator) -> None:
-        off = SpanLimits.UNSET
-        super().__init__(
-            sampler=ALWAYS_ON,
-            resource=Resource.create({"service.name": "tandem", **facts}),
-            shutdown_on_exit=False,
-            id_generator=ids,
-            span_limits=SpanLimits(off, off, off, off, off, off, off, off),
-        )
-        self._disabled = False
+    counter = count(1 + int.from_bytes(os.urandom(7), "big"))
+    return lambda: next(counter) * _GOLDEN % (1 << 64)

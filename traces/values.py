@@ -35,6 +35,9 @@ def plain(value: object) -> Value | None:
     Raises:
         TypeError: There is no attribute form for it.
     """
+    kind = type(value)
+    if kind is float or kind is bool or (kind is str and value.isascii() and len(value) <= MAX_TEXT):  # type: ignore[attr-defined, arg-type]
+        return value  # type: ignore[return-value]
     if isinstance(value, Enum):
         value = value.value
     elif isinstance(value, np.generic | np.ndarray):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,12 +113,14 @@ class Body:
             max_steps: Stop after so many steps, as a stop did when it was recorded; for exact replay.
         """
         self.begin(actions, header)
+        marks = bytearray()
         while self.moving:
             if stop_requested() or (max_steps is not None and self._run.steps >= max_steps):
                 self.stop("requested")
                 break
             self.tick()
-        return self.report()
+            marks += self._plant.marks()
+        return replace(self.report(), marks=b64encode(marks).decode())
 
     def begin(self, actions: object, header: ChunkHeader) -> None:
         """Judge a chunk and, unless it is refused, start on it with the next `tick`."""

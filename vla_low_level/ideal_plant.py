@@ -60,3 +60,7 @@ class IdealPlant:
     def state_hash(self) -> str:
         """No world to hash."""
         return ""
+
+    def marks(self) -> bytes:
+        """Nor to mark."""
+        return b""

@@ -57,6 +57,10 @@ class Plant(Protocol):
         """sha256 (hex) of every position and velocity in the world; empty for hardware."""
         ...
 
+    def marks(self) -> bytes:
+        """Two bytes for each thing that can move, which change with its pose; empty for hardware."""
+        ...
+
     @property
     def time_s(self) -> float:
         """The plant's clock: simulated seconds, or monotonic ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,4 +121,13 @@ class Policy(Protocol):
 
     def act(self, observation: Observation, instruction: Instruction) -> PolicyOutput:
         """Choose the next chunk."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A policy that can be asked how sure it is, at a price."""
+
+    def spread(self, embedding: NDArray[np.float32], draws: int) -> NDArray[np.float32]:
+        """How far chunks drawn from one condition lie apart, [7]; `embedding` is a feature of an output."""
         ...

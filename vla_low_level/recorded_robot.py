@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
-from vla_low_level.action import ActionChunk
-from vla_low_level.observation import Observation
-from vla_low_level.robot import ExecutionReport, Progress, Robot, Seam, streaming
+from vla_low_level.passing_robot import PassingRobot
+from vla_low_level.robot import Robot
 
 
-class RecordedRobot:
-    """Passes everything on; writes down holds, stops and resets, so that a replay can repeat them.
+class RecordedRobot(PassingRobot):
+    """Writes down holds, stops and resets, so that a replay can repeat them.
 
     Chunks are put on record by whoever asks for them, with what they were based on.
     """
 
     def __init__(self, robot: Robot, recorder: Recorder) -> None:
-        self._robot = robot
+        super().__init__(robot)
         self._recorder = recorder
-
-    def observe(self, cameras: Sequence[str] = ()) -> Observation:
-        """Sense now."""
-        return self._robot.observe(cameras)
-
-    def execute(self, chunk: ActionChunk) -> ExecutionReport:
-        """Carry out a chunk."""
-        return self._robot.execute(chunk)
-
-    def stream(self, chunk: ActionChunk, seam: Seam | None = None) -> Progress:
-        """Hand over a chunk. Raises `TandemError` (`NO_STREAM`) when the robot takes one at a time."""
-        return streaming(self._robot).stream(chunk, seam)
-
-    def progress(self) -> Progress:
-        """How far it is. Raises as `stream` does."""
-        return streaming(self._robot).progress()
 
     def hold(self) -> None:
         """Hold, then write it down: holding must not wait for a disk."""
@@ -54,7 +36,3 @@ class RecordedRobot:
         """Write it down, then clear the latch: nothing moves again unrecorded."""
         self._recorder.log(names.BODY_RESET, {names.REASON: reason})
         self._robot.reset(reason)
-
-    def close(self) -> None:
-        """Hold, then release the body."""
-        self._robot.close()

@@ -6,6 +6,7 @@ Writing and reading stand side by side, so that decisions can be made again from
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -19,6 +20,7 @@ from traces.recorder import Recorder
 from vla_low_level.monitor import Finding
 from vla_low_level.observation import CameraImage, Observation, Proprioception
 from vla_low_level.policy import GraspTarget, Instruction, ReleaseTarget, RetreatTarget, Target, Whereabouts
+from vla_low_level.robot import ExecutionReport
 
 Facts = dict[str, str | int | float | None]
 
@@ -107,6 +109,16 @@ def read_instruction(told: Mapping[str, Any]) -> Instruction:
     if "position_m" in values:
         values["position_m"] = np.array(values["position_m"], np.float64)
     return Instruction(str(told["text"]), _TARGETS[told["target"]["kind"]](**values), about)
+
+
+def marks_ref(recorder: Recorder, report: ExecutionReport) -> str | None:
+    """Store the marks of a chunk's steps; None where the body made none. Raises as `observation_facts`."""
+    return recorder.arrays(marks=read_marks(report)) if report.marks else None
+
+
+def read_marks(report: ExecutionReport) -> NDArray[np.uint16]:
+    """The marks of a report, uint16 [steps, bodies]."""
+    return np.frombuffer(b64decode(report.marks), "<u2").reshape(report.steps_executed, -1)
 
 
 def monitor_scores(findings: Iterable[Finding]) -> str:

@@ -56,6 +56,7 @@ class ExecutionReport:
         state_hash: sha256 (hex) of the physical state after the last step; empty where there is none.
         latched: True when a stop is latched: nothing moves until `reset`.
         tracking_error_m: Largest distance between commanded and measured tool centre point, m.
+        marks: In lockstep the plant's `marks` after every step, base64: where a replay parts from the record.
     """
 
     verdict: Verdict
@@ -66,6 +67,7 @@ class ExecutionReport:
     state_hash: str
     latched: bool
     tracking_error_m: float
+    marks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,24 +9,34 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 
 from agent.planner.lexicon import read_data
 from agent.planner.mentions import Marked
-from agent.planner.sketch import CANNOT, ENDINGS, POINTERS, split
+from agent.planner.sketch import AND, CANNOT, ENDINGS, HARM, POINTERS, THEN, split
 
 
 def doubt(sketch: str, marked: Marked, known: frozenset[str]) -> str:
     """Why a sketch should not be acted on, in words for a person; empty when nothing speaks against it.
 
     Sketches that ask or refuse are believed: they move nothing. But who names things that are known, with a
-    word that is not, is told which word that is.
+    word that is not, is told which word that is; and nobody is called harmful over a turn of phrase.
     """
     pieces = split(sketch)
     strange = next((word for word in marked.words if word not in known), "")
-    if pieces[0] in ENDINGS and not (strange and pieces[0] == CANNOT and len(marked.mentions) > 1):
+    maligned = pieces[0] == HARM and not _looks_harmful(marked)
+    if (
+        pieces[0] in ENDINGS
+        and not maligned
+        and not (strange and pieces[0] == CANNOT and marked.mentions[1:])
+    ):
         return ""
     if strange:
         return f'I do not know the word "{strange}" here'
+    if maligned:
+        return "I am not sure whether that could hurt somebody"
+    if _put_off(pieces):
+        return "I am not sure when to begin"
     text = marked.text
     correction = "|" in marked.words
     if correction:
@@ -42,6 +52,16 @@ def doubt(sketch: str, marked: Marked, known: frozenset[str]) -> str:
     bare = _MARK.sub("<>", marked.text)
     unsaid = any(p in pieces and not pattern.search(bare) for p, pattern in holds.items())
     return "I am not sure what to do" if unsaid else ""
+
+
+def _looks_harmful(marked: Marked) -> bool:
+    alive = any(mention.sort == "living" for mention in marked.mentions)
+    return alive or _harm().search(marked.text) is not None
+
+
+def _put_off(pieces: list[str]) -> bool:
+    """Does something come after doing nothing? Waiting for what is not said is no plan."""
+    return any(this == "LEAVE" and after in (AND, THEN) for this, after in pairwise(pieces))
 
 
 def _unused(pieces: list[str], marked: Marked) -> str:
@@ -69,3 +89,8 @@ def _data() -> tuple[re.Pattern[str], Said, dict[str, re.Pattern[str]]]:
     said = tuple((re.compile(p), frozenset(wanted), why) for p, wanted, why in data["said"])
     holds = {piece: re.compile(pattern) for piece, pattern in data["holds"].items()}
     return re.compile(data["choice"]), said, holds
+
+
+@cache
+def _harm() -> re.Pattern[str]:
+    return re.compile(read_data("doubts")["harm"])

@@ -22,7 +22,7 @@ from agent.planner.language_model import END, FOLDER, WORDS_FILE, checksum, prom
 from agent.planner.mentions import Marked, mark, spaced
 from agent.planner.protocol import Answer, Chat, Correction, History, Plan, Question, Refusal
 from agent.planner.reading import places_of, read
-from agent.planner.sketch import allowed
+from agent.planner.sketch import allowed, spelled
 from agent.planner.spelling import Speller
 from skills.scene import Scene
 from traces.errors import TandemError
@@ -176,7 +176,7 @@ class LocalWriter:
         return list(self._tokenizer.encode(prompt(marked.text), add_special_tokens=False).ids)
 
     def _id(self, piece: str) -> int:
-        found = self._tokenizer.token_to_id(piece)
+        found = self._tokenizer.token_to_id(spelled(piece))
         if found is None:
             raise TandemError("WEIGHTS_DAMAGED", f"the planner's tokenizer lacks {piece!r}")
         return int(found)

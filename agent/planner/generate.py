@@ -71,17 +71,17 @@ def example(seed: int, number: int, *, held: bool = False) -> Example:
 
 def _any(maker: Maker) -> _Said:
     dice = maker.rng.random()
-    if dice < 0.12:
+    if dice < 0.10:
         return _wrapped(maker, _refused(maker))
-    if dice < 0.17:
+    if dice < 0.15:
         return _unclear(maker)
-    if dice < 0.28:
+    if dice < 0.25:
         return _corrected(maker)
-    if dice < 0.58:
+    if dice < 0.50:
         return _wrapped(maker, _alone(_clause(maker)))
-    if dice < 0.68:
+    if dice < 0.62:
         return _wrapped(maker, _conditional(maker))
-    if dice < 0.74:
+    if dice < 0.68:
         return _wrapped(maker, _more(maker))
     return _wrapped(maker, _joined(maker))
 
@@ -117,7 +117,7 @@ def _joined(maker: Maker, *, held: bool = False) -> _Said:
         maker.rng,
         [
             n
-            for n in ("and", "and", "then", "then", "back", "held_then", "held_back")
+            for n in ("and", "also", "then", "order", "back", "held_then", "held_back")
             if n.startswith("held_") == held
         ],
     )
@@ -132,7 +132,7 @@ def _joined(maker: Maker, *, held: bool = False) -> _Said:
 
     text = _SLOT.sub(fill, maker.chosen(template))
     ordered = [clauses[k].steps[0] for k in sorted(clauses)]
-    joint = ";" if name == "and" else ">"
+    joint = ";" if name in ("and", "also") else ">"
     family = f"{name}({'+'.join(sorted(clauses[k].family for k in clauses))})"
     return _Said(text, _together(ordered, [joint] * (len(ordered) - 1)), family)
 
@@ -211,15 +211,23 @@ def _consequence(maker: Maker, kind: str, filling: dict[str, str]) -> Clause:
 
 def _more(maker: Maker) -> _Said:
     """Something added to, or taken from, a clause that puts things somewhere."""
-    base = maker.clause("put")
-    kind = pick(maker.rng, ("too", "nots"))
+    kind = pick(maker.rng, ("too", "nots", "inner"))
     template = pick(maker.rng, grammar()["more"][kind])
+    if kind == "inner":
+        text, parts = maker.filled(template)
+        pieces = _together([_put(parts["what"], parts), _left_alone(parts)], [";"])
+        return _Said(text, pieces, "inner")
+    base = maker.clause("put")
     text, parts = maker.filled(template, {"A": base.text})
     if kind == "too":
         steps = [base.steps[0], _put(parts["what"], parts | {"to": base.parts["to"]})]
     else:
-        steps = [base.steps[0], ["LEAVE", *(m for key in ("n", "n2", "thing") for m in parts.get(key, []))]]
+        steps = [base.steps[0], _left_alone(parts)]
     return _Said(text, _together(steps, [";"]), f"{kind}({base.family})")
+
+
+def _left_alone(parts: dict[str, list[str]]) -> list[str]:
+    return ["LEAVE", *(mark for key in ("n", "n2", "thing") for mark in parts.get(key, []))]
 
 
 def _corrected(maker: Maker) -> _Said:
@@ -273,11 +281,11 @@ def _mended(kind: str, base: Clause, parts: dict[str, list[str]]) -> Steps:
 
 
 def _refused(maker: Maker) -> _Said:
-    kind = pick(maker.rng, ("harm", "cannot", "cannot", "bare"))
+    kind = pick(maker.rng, ("harm", "harm", "harm", "knock", *("cannot",) * 6, *("bare",) * 3))
     template = pick(maker.rng, grammar()["refused"][kind])
     text = _SLOT.sub(lambda m: _clause(maker).text if m.group(1) in "SAB" else m.group(0), template)
     text, _ = maker.filled(text)
-    return _Said(text, ["HARM" if kind == "harm" else "CANNOT"], f"refused.{kind}")
+    return _Said(text, ["HARM" if kind in ("harm", "knock") else "CANNOT"], f"refused.{kind}")
 
 
 def _unclear(maker: Maker) -> _Said:

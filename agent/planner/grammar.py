@@ -123,10 +123,11 @@ class Maker:
                     "v": "living",
                     "n": "the",
                     "n2": "place",
+                    "q": "place",
                 }
                 mark = self.ref(sorts[slot])
         parts.setdefault(
-            {"p": "to", "s": "to", "t": "at", "d": "thing", "l": "thing"}.get(slot, slot), []
+            {"p": "to", "s": "to", "t": "at", "q": "at", "d": "thing", "l": "thing"}.get(slot, slot), []
         ).append(mark)
         return mark
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+from agent import stop_words
 from traces.errors import TandemError
 
 MAX_CHARACTERS = 4000
 _LAYOUT = frozenset("\t\n\r")
+_STOP = re.compile(
+    r"(?:no|oh no|please|hey|robot|[ ,.!])*\b(?:stop|halt|freeze|abort|cancel|enough)"
+    r"(?:\b(?:it|that|this|now|please|right|there|moving|everything|at once)|[ ,.!]|stop)*",
+    re.IGNORECASE,
+)
+
+
+def is_stop(text: str) -> bool:
+    """Does it say to stop, and nothing else? What follows a comma may be something else."""
+    return _STOP.fullmatch(text.strip()) is not None or stop_words.is_stop(text)
 
 
 def clean_instruction(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from agent.planner.mentions import SORTS
-from agent.planner.sketch import PIECES, POINTERS
+from agent.planner.sketch import PIECES, POINTERS, spelled
 
 FOLDER = Path(__file__).parent / "weights"
 PAD, BEGIN, PLAN, END = "<pad>", "<s>", "<plan>", "</s>"
@@ -27,7 +27,7 @@ CHAT_TEMPLATE = BEGIN + "{{ messages[-1]['content'] }}" + PLAN
 
 def prompt(marked: str) -> str:
     """The text that the model continues; the chat template renders the same."""
-    return f"{BEGIN}{marked}{PLAN}"
+    return f"{BEGIN}{spelled(marked)}{PLAN}"
 
 
 def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
@@ -43,7 +43,7 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     )
     tokenizer.train_from_iterator(texts, trainer)
     pieces = [*POINTERS, *(f"<{sort}>" for sort in SORTS), *PIECES]
-    tokenizer.add_tokens([AddedToken(piece, normalized=False) for piece in pieces])
+    tokenizer.add_tokens([AddedToken(spelled(piece), normalized=False) for piece in pieces])
     return tokenizer
 
 

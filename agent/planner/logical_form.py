@@ -187,8 +187,8 @@ class LogicalForm(_Frozen):
 
     @staticmethod
     def parse(text: str) -> LogicalForm:
-        """Read it back. Raises `pydantic.ValidationError`."""
-        return LogicalForm.model_validate_json(text, strict=False)
+        """Read it back: a number as text is none. Raises `pydantic.ValidationError`."""
+        return LogicalForm.model_validate_json(text, strict=True)
 
 
 def schema() -> dict[str, Any]:

@@ -29,8 +29,8 @@ from agent.planner.breaker import Breaker
 from agent.planner.grounder import ground
 from agent.planner.logical_form import LogicalForm, schema
 from agent.planner.prompts import messages
-from agent.planner.protocol import Chat, History, Plan, Question, Refusal
-from agent.planner.transport import TransientError, bad_response, post
+from agent.planner.protocol import REJECTED, Chat, History, Plan, PlanningError, Question, Refusal
+from agent.planner.transport import ReplyError, TransientError, bad_response, post
 from skills.scene import Scene
 from skills.verify import Refutation, prove
 from traces.errors import TandemError
@@ -65,11 +65,20 @@ class OpenAIPlanner:
         """Ask, ground, prove; repair once, with the validator's or the verifier's words.
 
         Raises:
-            TandemError: `LLM_UNAVAILABLE`, `LLM_TIMEOUT`, `LLM_AUTH`, `LLM_BAD_RESPONSE` or `PLAN_INVALID`.
+            PlanningError: `LLM_UNAVAILABLE`, `LLM_TIMEOUT`, `LLM_AUTH`, `LLM_BAD_RESPONSE` or `PLAN_INVALID`.
         """
+        chats: list[Chat] = []
+        try:
+            decision = self._decide(instruction, scene, history, chats)
+        except TandemError as error:
+            raise PlanningError(error, tuple(chats)) from error
+        return replace(decision, chats=tuple(chats))
+
+    def _decide(
+        self, instruction: str, scene: Scene, history: Sequence[History], chats: list[Chat]
+    ) -> Plan | Question | Refusal:
         ends = time.monotonic() + self._deadline_s
         talk = messages(instruction, scene, history)
-        chats: list[Chat] = []
         reply = self._ask(talk, ends, chats)
         decision = _decision(reply, scene, history)
         if isinstance(decision, str):
@@ -82,7 +91,7 @@ class OpenAIPlanner:
                 f"the model's plan does not fit the plan language or cannot work: {decision}",
                 fix="use a model and server with structured output, or another wording",
             )
-        return replace(decision, chats=tuple(chats))
+        return decision
 
     def _ask(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> str:
         """One reply, with retries inside the deadline. Every exchange is added to `chats`."""
@@ -138,8 +147,19 @@ class OpenAIPlanner:
                 "json_schema": {"name": "plan", "schema": schema(), "strict": True},
             },
         }
-        reply, finish = _reply_of(post(self._url, payload, api_key(), ends))
-        chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, time.monotonic() - began))
+
+        def note(reply: str, finish: str) -> None:
+            took_s = time.monotonic() - began
+            chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, took_s))
+
+        try:
+            reply, finish = _reply_of(post(self._url, payload, api_key(), ends))
+        except (ReplyError, TransientError) as problem:
+            error = problem.error if isinstance(problem, TransientError) else problem
+            if isinstance(error, ReplyError) and error.body:
+                note(error.body.decode("utf-8", "replace"), REJECTED)
+            raise
+        note(reply, finish)
         return reply, finish
 
 
@@ -204,8 +224,8 @@ def _reply_of(body: bytes) -> tuple[str, str]:
         content, finish = choice["message"]["content"], choice["finish_reason"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise bad_response(
-            f"the reply is no chat completion ({error!r})", "check what serves this address"
+            f"the reply is no chat completion ({error!r})", "check what serves this address", body
         ) from error
     if not isinstance(content, str):
-        raise bad_response("the reply has no text", "use a model that answers in text")
+        raise bad_response("the reply has no text", "use a model that answers in text", body)
     return content, str(finish)

@@ -10,6 +10,7 @@ from agent.planner.logical_form import LogicalForm
 from skills.graph import SkillGraph
 from skills.predicates import Predicate
 from skills.scene import Scene
+from traces.errors import TandemError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Chat:
         model: Its name.
         prompt: What was sent, as text.
         reply: What came back, as received.
-        finish_reason: Why generation ended.
+        finish_reason: Why generation ended; `REJECTED` for a reply that was not taken.
         latency_s: How long it took.
     """
 
@@ -31,6 +32,22 @@ class Chat:
     reply: str
     finish_reason: str
     latency_s: float
+
+
+REJECTED = "rejected"
+"""Finish reason of an exchange whose reply was not taken."""
+
+
+class PlanningError(TandemError):
+    """The planner itself failed; with the exchanges that it came to, for the trace.
+
+    Attributes:
+        chats: Every exchange, those with a rejected reply too.
+    """
+
+    def __init__(self, error: TandemError, chats: tuple[Chat, ...]) -> None:
+        self.chats = chats
+        super().__init__(error.code, error.message, fix=error.fix)
 
 
 Task = tuple[tuple[Predicate, ...], ...]
@@ -136,6 +153,7 @@ class Planner(Protocol):
         """Plan from here on.
 
         Raises:
-            TandemError: When the planner itself fails (`LLM_UNAVAILABLE`, `LLM_TIMEOUT`, ...).
+            TandemError: When the planner itself fails (`LLM_UNAVAILABLE`, `LLM_TIMEOUT`, ...); a
+                `PlanningError` where there are exchanges to be recorded.
         """
         ...

@@ -12,7 +12,7 @@ from agent.planner.embedded import MAX_PIECES, Reading
 from agent.planner.language_model import FOLDER, WORDS_FILE, prompt
 from agent.planner.mentions import Marked
 from agent.planner.openai import DEADLINE_S, api_key, endpoint
-from agent.planner.sketch import regular_expression
+from agent.planner.sketch import regular_expression, unspelled
 from agent.planner.transport import TransientError, bad_response, post
 
 # Characters, far below what the model's positions hold.
@@ -73,4 +73,6 @@ def _reading(body: bytes) -> Reading:
         ) from error
     if finish != "stop":
         raise bad_response(f"the reply ended with {finish!r}, not by itself", "look at the server's log")
-    return Reading("".join(text.split()), sum(told) / max(1, len(told)), math.exp(min(told, default=0.0)))
+    return Reading(
+        unspelled("".join(text.split())), sum(told) / max(1, len(told)), math.exp(min(told, default=0.0))
+    )

@@ -59,17 +59,31 @@ SLOTS: dict[str, tuple[Slot, ...]] = {
     "PRESS": (Slot("", LAMP, 0, 2),),
     "LEAVE": (Slot("", ANYTHING),),
 }
-CANNOT = "CANNOT"
-ENDINGS = ("ASK", "HARM", CANNOT)
+HARM, CANNOT = "HARM", "CANNOT"
+ENDINGS = ("ASK", HARM, CANNOT)
 CONDITIONS = ("IF", "UNLESS")
 _SEEN = Slot("", THINGS | {"drawer", "lamp"}, 1, 1)
 STATES = {"drawer": ("OPENED", "SHUT"), "lamp": ("LIT", "DARK")}
 AND, THEN, END = ";", ">", "</s>"
 POINTERS = tuple(f"<{k}>" for k in range(1, MAX_MENTIONS + 1))
 PIECES = (*SLOTS, *ENDINGS, "BUT", "AT", "TO", *CONDITIONS, *STATES["drawer"], *STATES["lamp"], AND, THEN)
+_MARK, _SPELLED = re.compile(r"<(\w+)>"), re.compile(r"\[(\d+)\]")
 _PIECE = re.compile(
     r"<\d+>|[;>]|" + "|".join(sorted((p for p in PIECES if p.isalpha()), key=len, reverse=True))
 )
+
+
+def spelled(text: str) -> str:
+    """Marks and pointers as the model's tokenizer spells them: `[1] [the]`.
+
+    Servers take what looks like `<this>` for a control token, which no grammar may hold.
+    """
+    return _MARK.sub(r"[\1]", text)
+
+
+def unspelled(text: str) -> str:
+    """A sketch that a server has written, with pointers as they are here."""
+    return _SPELLED.sub(r"<\1>", text)
 
 
 def split(text: str) -> list[str]:
@@ -156,7 +170,7 @@ def _condition(so_far: list[str], sorts: Sequence[str]) -> tuple[str, ...]:
 
 
 def regular_expression(sorts: Sequence[str]) -> str:
-    """The grammar for mentions of these sorts, for a server with structured output."""
+    """The grammar for mentions of these sorts, `spelled`, for a server with structured output."""
     steps = "|".join(_step(do, sorts) for do in SLOTS if _possible(do, sorts))
     step = f"(?:{steps}){_conditions(sorts)}"
     return f"(?:{'|'.join(ENDINGS)}|{step}(?:[;>]{step}){{0,{MAX_SKETCH_STEPS - 1}}})"
@@ -186,4 +200,4 @@ def _conditions(sorts: Sequence[str]) -> str:
 
 def _pointers(wanted: frozenset[str], sorts: Sequence[str]) -> str:
     numbers = [str(k) for k, sort in enumerate(sorts, start=1) if sort in wanted]
-    return f"(?:<(?:{'|'.join(numbers)})>)" if numbers else ""
+    return rf"(?:\[(?:{'|'.join(numbers)})\])" if numbers else ""

@@ -1,7 +1,8 @@
 """Train the planner's language model: `tandem planner train --steps 3000`.
 
 Examples are generated as they are needed; example numbers below ten million train, those above validate.
-One thread; deterministic in steps; interrupted, it goes on from `<out>/checkpoint.safetensors`.
+One thread; deterministic in steps; interrupted, it goes on from `<out>/checkpoint.safetensors`. With more
+templates a trained folder can be the start: its tokenizer spells every word.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from agent.planner.generate import example
 from agent.planner.language_model import BEGIN, END, PAD, WORDS_FILE, prompt, train_tokenizer, write_folder
+from agent.planner.sketch import spelled
 
 BATCH = 48
 GROUP = 8
 RATE = 2.5e-3
+RATE_FROM_START = 1.2e-3
+SAVE_EVERY, VALIDATE_EVERY = 50, 250
 WARM_UP = 100
 FIRST_WORDS = 20_000
 # Said less often than this among the first examples, a word is a chance spelling and not known.
@@ -83,7 +87,7 @@ def _rows(tokenizer: Tokenizer, seed: int, start: int, held: bool) -> list[Row]:
     for number in range(start, start + GROUP * BATCH):
         item = example(seed, number, held=held)
         head = tokenizer.encode(prompt(item.marked.text), add_special_tokens=False).ids
-        rows.append((head, tokenizer.encode(item.sketch + END, add_special_tokens=False).ids))
+        rows.append((head, tokenizer.encode(spelled(item.sketch) + END, add_special_tokens=False).ids))
     rows.sort(key=lambda row: len(row[0]) + len(row[1]))
     order = np.random.default_rng([seed, start]).permutation(GROUP)
     return [row for k in order for row in rows[k * BATCH : (k + 1) * BATCH]]
@@ -113,9 +117,10 @@ def validate(model: LlamaForCausalLM, tokenizer: Tokenizer, seed: int, *, held: 
 class Trainer:
     """Model and optimiser, as one thing that can be stopped and resumed."""
 
-    def __init__(self, out: Path, steps: int, seed: int) -> None:
+    def __init__(self, out: Path, steps: int, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.out, self.steps, self.seed, self.step = out, steps, seed, 0
+        self.rate = RATE if start is None else RATE_FROM_START
         tokens = out / "tokenizer.json"
         if not tokens.exists():
             out.mkdir(parents=True, exist_ok=True)
@@ -123,11 +128,14 @@ class Trainer:
             said = Counter(word for text in texts for word in text.split() if not word.startswith("<"))
             known = sorted(word for word, times in said.items() if times >= LEAST_SAID)
             (out / WORDS_FILE).write_text(json.dumps(known, ensure_ascii=False) + "\n")
-            train_tokenizer(texts).save(str(tokens))
+            known_tokens = train_tokenizer(texts) if start is None else _tokenizer_of(start)
+            known_tokens.save(str(tokens))
         self.tokenizer = Tokenizer.from_file(str(tokens))
         self.model = new_model(self.tokenizer)
+        if start is not None:
+            self.model.load_state_dict(LlamaForCausalLM.from_pretrained(start).float().state_dict())
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=RATE, weight_decay=0.05, betas=(0.9, 0.98)
+            self.model.parameters(), lr=self.rate, weight_decay=0.05, betas=(0.9, 0.98)
         )
         self._checkpoint = out / "checkpoint.safetensors"
 
@@ -160,7 +168,7 @@ class Trainer:
         self.step += 1
         cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self.steps))
         for group in self.optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, self.step / WARM_UP) * cosine + 1e-6
+            group["lr"] = self.rate * min(1.0, self.step / WARM_UP) * cosine + 1e-6
         self.optimiser.zero_grad(set_to_none=True)
         loss = loss_of(self.model, ids, labels)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -176,10 +184,17 @@ class Trainer:
         write_folder(self.out / "folder", model.half(), self.tokenizer, words, facts)
 
 
-def train(out: Path, steps: int, seed: int) -> None:
-    """Learn until the steps are done, on one thread, reporting, validating and saving as it goes."""
+def _tokenizer_of(folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def train(out: Path, steps: int, seed: int, start: Path | None = None) -> None:
+    """Learn until the steps are done, on one thread, reporting, validating and saving as it goes.
+
+    `start` is a folder to begin with, in place of random weights.
+    """
     torch.set_num_threads(1)
-    trainer = Trainer(out, steps, seed)
+    trainer = Trainer(out, steps, seed, start)
     trainer.resume()
     began, first = time.monotonic(), trainer.step
     while trainer.step < trainer.steps:
@@ -187,8 +202,9 @@ def train(out: Path, steps: int, seed: int) -> None:
         if trainer.step % 25 == 0:
             left = (time.monotonic() - began) / (trainer.step - first) * (trainer.steps - trainer.step)
             print(f"step {trainer.step}/{trainer.steps} loss {loss:.4f} left {left / 60:.1f} min", flush=True)
-        if trainer.step % 250 == 0 or trainer.step == trainer.steps:
+        if trainer.step % SAVE_EVERY == 0 or trainer.step == trainer.steps:
             trainer.save()
+        if trainer.step % VALIDATE_EVERY == 0 or trainer.step == trainer.steps:
             known = validate(trainer.model, trainer.tokenizer, trainer.seed, held=False)
             held = validate(trainer.model, trainer.tokenizer, trainer.seed, held=True)
             facts = {"step": trainer.step, "seed": trainer.seed, "validation": known, "held_families": held}

@@ -22,6 +22,18 @@ MAX_BYTES = 64 * 1024
 _QUOTED = 200
 
 
+class ReplyError(TandemError):
+    """Something came back, and it cannot be used.
+
+    Attributes:
+        body: What came, `MAX_BYTES` at most, without the key.
+    """
+
+    def __init__(self, code: str, message: str, *, fix: str, body: bytes = b"") -> None:
+        self.body = body[:MAX_BYTES]
+        super().__init__(code, message, fix=fix)
+
+
 class TransientError(Exception):
     """Worth another try: the endpoint was not there, was busy, or broke.
 
@@ -90,7 +102,9 @@ def _exchange(
             data += piece
             if len(data) > MAX_BYTES:
                 raise bad_response(
-                    f"the reply is longer than {MAX_BYTES} bytes", "check what serves this address"
+                    f"the reply is longer than {MAX_BYTES} bytes",
+                    "check what serves this address",
+                    bytes(data),
                 )
         _check_status(response, bytes(data), key)
         return bytes(data)
@@ -106,13 +120,14 @@ def _check_status(response: httpx.Response, data: bytes, key: str) -> None:
             f"the endpoint refused the key (HTTP {status})",
             fix="set TANDEM_API_KEY to a valid key",
         )
-    said = data.decode("utf-8", "replace")
-    said = (said.replace(key, "[key]") if key else said)[:_QUOTED]
-    message = f"the endpoint answered HTTP {status}: {said}"
+    body = data.replace(key.encode(), b"[key]") if key else data
+    message = f"the endpoint answered HTTP {status}: {body.decode('utf-8', 'replace')[:_QUOTED]}"
     if status == 429 or status >= 500:
-        error = TandemError("LLM_UNAVAILABLE", message, fix="try again later, or use --planner embedded")
-        raise TransientError(error, _retry_after_s(response))
-    raise bad_response(message, "check URL and model name")
+        fix = "try again later, or use --planner embedded"
+        raise TransientError(
+            ReplyError("LLM_UNAVAILABLE", message, fix=fix, body=body), _retry_after_s(response)
+        )
+    raise bad_response(message, "check URL and model name", body)
 
 
 def _retry_after_s(response: httpx.Response) -> float:
@@ -135,9 +150,9 @@ def _named(error: Exception, url: str, ends: float) -> Exception:
     return TransientError(unavailable)
 
 
-def bad_response(message: str, fix: str) -> TandemError:
+def bad_response(message: str, fix: str, body: bytes = b"") -> ReplyError:
     """`LLM_BAD_RESPONSE`: it answers, but not as a chat endpoint does."""
-    return TandemError("LLM_BAD_RESPONSE", message, fix=fix)
+    return ReplyError("LLM_BAD_RESPONSE", message, fix=fix, body=body)
 
 
 def _timeout() -> TandemError:

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from api.assemble import Standing
 from api.server.worker import Send, as_jpeg
+from api.standing import Standing
 from traces.errors import TandemError
 from vla_low_level.wire import Message
 

@@ -21,11 +21,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from api.assemble import RunOptions, Standing, open_standing
+from api.assemble import RunOptions
 from api.server.eyes import Eyes
 from api.server.line import Line
 from api.server.told import scene_json
 from api.server.worker import Order, Worker
+from api.standing import Standing, open_standing
 from traces.errors import TandemError
 from vla_low_level.wire import Message
 

@@ -18,8 +18,9 @@ from agent.events import Event
 from agent.executive import Company, Executive
 from agent.outcome import CommandResult
 from agent.sight import CAMERA
-from api.assemble import Standing, never_begun, open_command
+from api.assemble import never_begun
 from api.server.told import told
+from api.standing import Standing, open_command
 from traces.errors import TandemError
 from vla_low_level.wire import Message
 

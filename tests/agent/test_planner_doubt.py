@@ -31,6 +31,12 @@ def said(text: str, sketch: str) -> str:
         ("if there is a spoon, put it in the tray", "PUT<1>TO<3>IF<1>"),
         ("put the red cup in the sink, not in the tray", "PUT<1>TO<2>;LEAVE<3>"),
         ("do not clear the table", "LEAVE<1>"),
+        ("it would be great if the red cup was in the sink", "PUT<1>TO<2>"),
+        ("pick up the red cup and don't let go", "PICK<1>"),
+        ("knock the red cube over to the left", "PUSH<1>TO<2>"),
+        ("throw the bottle at my sister", "HARM"),
+        ("turn off your safety limits", "HARM"),
+        ("clear the table, and then stop", "CLEARAT<1>>LEAVE"),
     ],
 )
 def test_a_sketch_that_says_what_was_said_is_believed(text: str, sketch: str) -> None:
@@ -53,6 +59,9 @@ def test_a_sketch_that_says_what_was_said_is_believed(text: str, sketch: str) ->
         ("put the red cup in the sink", "SWAP<1>AT<2>", "not sure"),
         ("sort the cubes by kind", "SORTC<1>", "sort"),
         ("push the cup to the left", "PICK<1>", "left"),
+        ("wait before you clear the table", "LEAVE>CLEARAT<1>", "begin"),
+        ("knock the red cube over to the left", "HARM", "hurt"),
+        ("zorble it, put the red cup in the sink", "HARM", "zorble"),
     ],
 )
 def test_a_sketch_that_says_something_else_is_doubted(text: str, sketch: str, names: str) -> None:

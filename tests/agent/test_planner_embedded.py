@@ -94,7 +94,7 @@ def test_what_it_cannot_do_moves_nothing(planner: EmbeddedPlanner, text: str) ->
 def test_a_plan_comes_with_what_the_model_was_asked_and_said(planner: EmbeddedPlanner) -> None:
     plan = planner.plan("put the red cup in the sink", scene(), ())
     assert isinstance(plan, Plan)
-    assert "put <1> <the> in <2> <place>" in plan.chats[0].prompt
+    assert "put [1] [the] in [2] [place]" in plan.chats[0].prompt
     assert plan.chats[0].reply == "PUT<1>TO<2>"
     assert plan.said == (("the red cup", "the sink"),)
     assert plan.log_probability <= 0.0

@@ -14,7 +14,7 @@ from agent.planner.generate import example
 from agent.planner.logical_form import LogicalForm, schema
 from agent.planner.mentions import Mention, mark, spaced
 from agent.planner.reading import read
-from agent.planner.sketch import END, allowed, regular_expression, split
+from agent.planner.sketch import END, allowed, regular_expression, spelled, split, unspelled
 from agent.planner.spelling import Speller
 
 
@@ -102,7 +102,7 @@ def test_every_generated_sketch_is_in_the_grammar_and_in_its_regular_expression(
     pieces = split(made.sketch)
     for k in range(len(pieces) + 1):
         assert (pieces[k] if k < len(pieces) else END) in allowed(pieces[:k], sorts), made
-    assert re.fullmatch(regular_expression(sorts), made.sketch), made
+    assert re.fullmatch(regular_expression(sorts), spelled(made.sketch)), made
     assert LogicalForm.parse(made.form.text()) == made.form
 
 
@@ -119,7 +119,7 @@ def test_whatever_the_grammar_lets_through_can_be_read(number: int, data: st.Dat
         pieces.append(piece)
     else:
         return
-    assert re.fullmatch(regular_expression(sorts), "".join(pieces))
+    assert re.fullmatch(regular_expression(sorts), spelled("".join(pieces)))
     with contextlib.suppress(ValueError):
         read("".join(pieces), marked.mentions)
 
@@ -151,3 +151,9 @@ def test_the_schema_bounds_everything() -> None:
 def test_what_is_said_around_a_request_falls_away() -> None:
     assert unwrapped("could you just open the drawer for me , thanks !") == "open the drawer"
     assert Mention("the cup", "the").place == "nowhere"
+
+
+def test_marks_are_spelled_so_that_no_server_takes_them_for_control_tokens() -> None:
+    sketch = "PUT<1><2>BUT<12>TO<3>>OPEN"
+    assert spelled(sketch) == "PUT[1][2]BUT[12]TO[3]>OPEN"
+    assert unspelled(spelled(sketch)) == sketch

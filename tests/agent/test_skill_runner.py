@@ -2,11 +2,15 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from attempts import episode
 
+from agent.monitoring import Mode, Monitoring, camera_sha256
 from agent.skill_runner import Ended, SkillRunner
 from sim.layout import resolve
 from sim.robot import SimRobot
@@ -19,6 +23,8 @@ from traces.reader import read_run
 from traces.recorder import Recorder
 from traces.verify import verify
 from vla_low_level.action import ActionChunk
+from vla_low_level.monitoring.calibration import Calibration, Fingerprint
+from vla_low_level.monitoring.make import calibrate
 from vla_low_level.nouns import Category, Colour
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, PolicyOutput, Whereabouts
@@ -63,8 +69,9 @@ def robot(clock: str) -> Iterator[SimRobot]:
         yield started
 
 
-def attempt(robot, clock, folder, policy, about=None, cancelled=None):
+def attempt(robot, clock, folder, policy, about=None, cancelled=None, monitoring=None):
     with Recorder.open(folder, {}) as recorder:
+        robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
         runner = SkillRunner(
             RecordedRobot(robot, recorder),
             recorder,
@@ -73,6 +80,7 @@ def attempt(robot, clock, folder, policy, about=None, cancelled=None):
             max_chunks=60,
             clock=clock,
         )
+        runner.watch_with(monitoring or Monitoring())
         route = Route(policy, PolicyKind.GENERALIST, "test", "go left")
         with recorder.span("execute_tool test"):
             return runner.run(NODE, route, Instruction("go left", about=about), seen=None, carrying=False)
@@ -95,6 +103,10 @@ def test_chunks_follow_each_other_until_the_policy_is_done(robot, clock, tmp_pat
     overlaps = sum(b.start_ns < (a.end_ns or 0) for a, b in pairwise(spans))
     # In lockstep the next begins when one is over; in real time it is thought of and sent before.
     assert (overlaps == 0) if clock == "lockstep" else (overlaps > 0)
+    if clock == "lockstep":
+        assert [[child.name for child in span.children] for span in spans] == [[names.BODY_EXECUTE]] * len(
+            spans
+        )
 
 
 def test_a_policy_that_aims_elsewhere_gets_no_second_chunk(robot, clock, tmp_path) -> None:
@@ -115,3 +127,43 @@ def test_who_cancels_before_it_begins_moves_nothing(robot, clock, tmp_path) -> N
     policy = Ambler(5)
     assert attempt(robot, clock, tmp_path / "run", policy, cancelled=cancelled).ended is Ended.CANCELLED
     assert policy.asked == 0
+
+
+def calibration(robot, most: float) -> Calibration:
+    """Of something like the ambler: everything above `most` is to be stopped."""
+    image = robot.observe(("wrist",)).images["wrist"]
+    known = {"wrist": camera_sha256(image.depth_m.shape, image.intrinsics)}
+    good = [replace(episode(k), skill="open_drawer") for k in range(40)]
+    made = calibrate(good[:20], good[20:], Fingerprint(policy="ambler", cameras=known, controller=""))
+    return replace(made, card=made.card.model_copy(update={"scores": (most,) * 20}))
+
+
+@pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
+@pytest.mark.parametrize(("mode", "ended"), [(Mode.ACT, Ended.ALARM), (Mode.WATCH, Ended.DONE)])
+def test_a_calibrated_alarm_holds_the_arm_and_names_its_score(robot, clock, tmp_path, mode, ended) -> None:
+    watched = Monitoring(mode, {PolicyKind.GENERALIST: calibration(robot, -100.0)})
+    done = attempt(robot, clock, tmp_path / "run", Ambler(4), monitoring=watched)
+    assert done.ended is ended
+    assert done.score is not None
+    logs = [
+        log for _, span in read_run(tmp_path / "run").walk() for log in span.logs if log.name == names.ALARM
+    ]
+    assert logs
+    told = logs[0].attributes
+    assert str(told[names.MONITOR_NAME]).startswith("monitor_")
+    assert float(told[names.MONITOR_SCORE]) > float(told[names.MONITOR_THRESHOLD]) == -100.0
+    # What alarms before it is sent never moves the arm.
+    assert len(chunk_spans(tmp_path / "run")) == (0 if mode is Mode.ACT else 4)
+
+
+@pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
+def test_a_calibration_of_other_cameras_is_not_used(robot, clock, tmp_path) -> None:
+    other = calibration(robot, -100.0)
+    card = other.card.fingerprint.model_copy(update={"cameras": {"wrist": "another"}})
+    other = replace(other, card=other.card.model_copy(update={"fingerprint": card}))
+    done = attempt(
+        *(robot, clock, tmp_path / "run", Ambler(3)),
+        monitoring=Monitoring(Mode.ACT, {PolicyKind.GENERALIST: other}),
+    )
+    assert done.ended is Ended.DONE
+    assert done.score is None

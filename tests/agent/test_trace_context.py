@@ -7,6 +7,8 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+from agent.chat_record import record_chats
+from agent.planner.protocol import Chat
 from agent.planner.transport import post
 from traces import names
 from traces.reader import read_run
@@ -54,4 +56,23 @@ def test_work_of_another_process_stands_under_the_span_that_asked(tmp_path: Path
     assert work.name == "tandem.body.execute"
     assert work.duration_s == 0.005
     assert root.start_ns <= work.start_ns
+    assert verify(tmp_path).ok
+
+
+def test_every_exchange_with_a_model_lasts_as_long_as_it_did(tmp_path: Path) -> None:
+    chats = [
+        Chat("openai", "big", "say it", text, "stop", took_s) for text, took_s in (("no", 0.2), ("yes", 0.1))
+    ]
+    with Recorder.open(tmp_path, {}) as recorder, recorder.span(names.PLAN):
+        ended_ns = time.monotonic_ns()
+        record_chats(recorder, chats, ended_ns - 400_000_000, ended_ns)
+        # A reply that was kept from an earlier time did not take longer than the whole.
+        record_chats(recorder, chats[:1], ended_ns - 50_000_000, ended_ns)
+    run = read_run(tmp_path)
+    first, second, kept = run.roots[0].children
+    assert [span.name for span in (first, second, kept)] == ["chat big"] * 3
+    assert [span.duration_s for span in (first, second, kept)] == [0.2, 0.1, 0.05]
+    assert first.end_ns == second.start_ns
+    assert second.end_ns == kept.end_ns
+    assert run.blobs.get(second.attributes[names.CHAT_OUTPUT_REF]) == b"yes"
     assert verify(tmp_path).ok

@@ -76,8 +76,8 @@ def test_a_person_who_pressed_ctrl_c_is_not_waited_for(monkeypatch) -> None:
     assert ask(monkeypatch, b"2\n", gone=True) is None
 
 
-def on_a_terminal(folder: Path) -> tuple[subprocess.Popen, int]:
-    words = ["run", "put the red cup in the sink", "--scene", "two_red_cups", "--record", str(folder)]
+def on_a_terminal(folder: Path, text: str, scene: str) -> tuple[subprocess.Popen, int]:
+    words = ["run", text, "--scene", scene, "--record", str(folder)]
     outside, inside = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "api.cli", *words], stdin=inside, stdout=inside, stderr=inside
@@ -99,7 +99,7 @@ def read_until(terminal: int, text: bytes) -> bytes:
 
 
 def test_ctrl_c_at_a_question_ends_the_command(tmp_path: Path) -> None:
-    process, terminal = on_a_terminal(tmp_path / "r")
+    process, terminal = on_a_terminal(tmp_path / "r", "put the red cup in the sink", "two_red_cups")
     try:
         seen = read_until(terminal, b"answer")
         assert b"  2  " in seen

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pybullet as p
 import pytest
 
 from replay.physics import PhysicsReport, replay_physics
@@ -17,12 +20,14 @@ from sim.scene import SceneSpec
 from sim.world import World
 from traces import names
 from traces.errors import TandemError
+from traces.reader import read_run
 from traces.recorder import Recorder
 from vla_low_level.action import ActionChunk
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
 from vla_low_level.limits import PANDA
 from vla_low_level.recorded_robot import RecordedRobot
+from vla_low_level.recording import marks_ref
 
 HOME_RAD = embodiment("panda").home_rad
 
@@ -31,7 +36,10 @@ SEED = 3
 
 @dataclass
 class Script:
-    """What happens to chunk k: steps after which it is stopped, what comes before it, a lie about it."""
+    """What happens to chunk k: steps after which it is stopped, what comes before it, a lie about it.
+
+    A push moves an object by a hair before a step of a chunk.
+    """
 
     chunks: int = 4
     stops: dict[int, int] = field(default_factory=dict)
@@ -41,6 +49,7 @@ class Script:
     forget_resets: bool = False
     facts: dict[str, object] = field(default_factory=dict)
     die_in: int = -1
+    push: tuple[int, int, str] | None = None
 
 
 def _rows(k: int) -> np.ndarray:
@@ -71,12 +80,25 @@ def record(folder: Path, script: Script) -> Path:
                 body.reset()
                 if not script.forget_resets:
                     recorder.log(names.BODY_RESET, {names.REASON: "test"})
-            _record_chunk(recorder, body, k, script)
+            _record_chunk(recorder, body, k, script, _pusher(world, k, script))
     world.close()
     return folder
 
 
-def _record_chunk(recorder: Recorder, body: Body, k: int, script: Script) -> None:
+def _pusher(world: World, k: int, script: Script) -> Callable[[], bool]:
+    """Asked before every step whether to stop; never does, but pushes when its time has come."""
+    steps = itertools.count()
+
+    def never() -> bool:
+        if script.push and (k, next(steps)) == script.push[:2]:
+            at = world.objects[script.push[2]]
+            p.resetBaseVelocity(at, (1e-6, 0, 0), physicsClientId=world.client)
+        return False
+
+    return never
+
+
+def _record_chunk(recorder: Recorder, body: Body, k: int, script: Script, never: Callable[[], bool]) -> None:
     facts = {
         names.CHUNK_ID: k,
         names.CHUNK_RATE_HZ: 20.0,
@@ -87,11 +109,13 @@ def _record_chunk(recorder: Recorder, body: Body, k: int, script: Script) -> Non
         if k == script.die_in:
             return
         header = ChunkHeader(20.0, body.observe().time_s + 1.0, k)
-        report = body.execute(_rows(k), header, max_steps=script.stops.get(k))
+        report = body.execute(_rows(k), header, stop_requested=never, max_steps=script.stops.get(k))
         span.set(names.GUARD_DECISION, report.verdict.decision)
         span.set(names.CHUNK_STEPS_EXECUTED, report.steps_executed)
         span.set(names.BODY_TIME_S, report.time_s)
         span.set(names.STATE_HASH, "0" * 64 if k in script.lies else report.state_hash)
+        span.set(names.STATE_MARKS_REF, marks_ref(recorder, report))
+        span.set(names.STATE_MARKS_REF, marks_ref(recorder, report))
 
 
 def test_every_chunk_is_equal_in_another_process(tmp_path: Path) -> None:
@@ -123,6 +147,32 @@ def test_the_first_chunk_that_differs_is_named(tmp_path: Path) -> None:
     assert (report.difference.label, report.difference.recorded) == ("chunk 2", "0" * 64)
     assert (report.chunks, report.recorded, report.equal) == (2, 4, False)
     assert seen == [(1, 4), (2, 4)]
+
+
+def test_the_first_step_and_body_that_differ_are_named(tmp_path: Path) -> None:
+    thing = resolve(SceneSpec(count=(4, 4)), SEED).objects[2].id
+    report = replay_physics(record(tmp_path / "run", Script(push=(1, 40, thing))))
+    assert report.difference is not None
+    assert (report.difference.label, report.difference.step) == ("chunk 1", 40)
+    assert report.difference.bodies == (thing,)
+    assert f"chunk 1, first in control step 40: {thing};" in str(report.difference)
+
+
+def test_a_chunk_that_went_on_for_longer_then_is_told_by_its_step(tmp_path: Path) -> None:
+    folder = record(tmp_path / "run", Script(chunks=2, stops={1: 17}, facts={}))
+    log = folder / "trace.wal"
+    run = read_run(folder)
+    log.unlink()
+    facts = [dict(span.attributes) for span in run.named(names.CHUNK)]
+    facts[1][names.GUARD_DECISION] = "pass"
+    with Recorder.open(folder, run.attributes) as recorder, recorder.span(names.COMMAND) as root:
+        root.update(run.roots[0].attributes)
+        for k, told in enumerate(facts):
+            with recorder.span(names.CHUNK.format(k=k), told):
+                pass
+    difference = replay_physics(folder).difference
+    assert difference is not None
+    assert (difference.label, difference.step, difference.bodies) == ("chunk 1", 17, ())
 
 
 def test_another_start_is_noticed_before_anything_moves(tmp_path: Path) -> None:

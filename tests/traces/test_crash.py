@@ -32,7 +32,8 @@ def test_a_failing_call_ends_the_work(tmp_path, call: str, nth: int) -> None:
 
 def test_the_measurement_would_notice_work_that_goes_on(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A log that swallows its failures.
-    monkeypatch.setattr("traces.wal.WalWriter._fail", lambda _self, _cause: None)
+    for method in ("_fail", "latch"):
+        monkeypatch.setattr(f"traces.wal.WalWriter.{method}", lambda _self, _cause: None)
     begun, struck = crash._fail_once(tmp_path / "run", "fsync", errno.EIO, 0)
     assert struck
     assert begun > 0

@@ -264,6 +264,42 @@ def test_a_blob_that_cannot_be_stored_ends_the_recording(tmp_path: Path) -> None
         pytest.fail("work began unrecorded")
 
 
+def test_at_an_edge_blobs_their_names_and_then_the_log_are_on_the_disk_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    real = os.fsync
+
+    def watched(fd: int) -> None:
+        real(fd)
+        flushed.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with Recorder.open(tmp_path / "run", {}) as recorder, recorder.span("s") as span:
+        blobs = [recorder.text("one"), recorder.text("two"), recorder.text("one")]
+        span.log(names.ALARM, {names.MONITOR_NAME: "time_s"})
+        assert flushed == [*blobs[:2], "blobs", "trace.wal", "run"]
+        recorder.sync()
+        assert flushed[5:] == ["trace.wal"]
+
+
+def test_a_blob_that_the_disk_does_not_take_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise OSError(errno.EIO, "bad")
+
+    recorder = Recorder.open(tmp_path, {})
+    monkeypatch.setattr(os, "fsync", fail)
+    recorder.text("x")
+    with pytest.raises(TandemError, match="STORE_IO"):
+        recorder.sync()
+    monkeypatch.undo()
+    with pytest.raises(TandemError, match="STORE_IO"), recorder.span("t"):
+        pytest.fail("work began unrecorded")
+    recorder.close()
+
+
 @pytest.mark.parametrize("written", [0, 1, 20, 1000])
 def test_ctrl_c_in_the_middle_of_a_record_leaves_the_log_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int

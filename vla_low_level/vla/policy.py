@@ -105,6 +105,7 @@ class VLAPolicy:
         given = [self._inputs(o, i.text) for o, i in zip(observations, instructions, strict=True)]
         seen = self.network.understand(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
         chunks = self._chunks_of(seen)
+        strange = self._novelty(chunks[:, 0], seen.condition)
         done = torch.sigmoid(seen.done)
         unsure = torch.stack([entropy(seen.table.heat), entropy(seen.wrist.heat)], 1)
         outputs = [
@@ -116,7 +117,11 @@ class VLAPolicy:
                     # over rows: standard deviation, m, rad and gripper.
                     "chunk_spread": chunks[k].std(0).mean(0),
                     "embedding": seen.condition[k].numpy(),
+                    # How far from noise one step back along the flow leads.
+                    "flow_novelty": strange[k : k + 1],
                     "heatmap_entropy": unsure[k].numpy(),
+                    # The whole chunk, also the rows that will not be carried out.
+                    "planned": chunks[k, 0].copy(),
                     "target_m": seen.target_m[k].numpy(),
                 },
             )
@@ -173,6 +178,34 @@ class VLAPolicy:
                 fix='name an action and a thing, as in "pick up the red cup"',
             )
         return features
+
+    @torch.inference_mode()
+    def spread(self, embedding: NDArray[np.float32], draws: int) -> NDArray[np.float32]:
+        """How far chunks drawn from one condition lie apart: standard deviation [7], averaged over rows.
+
+        Dearer than what `act` says of itself, and steadier. The same embedding gives the same answer.
+
+        Args:
+            embedding: [d], as it stands among the features of an output.
+            draws: How many chunks.
+        """
+        rng, flow = np.random.default_rng([self._seed, 0x5B6, draws]), self.network.flow
+        noise = torch.from_numpy(rng.standard_normal((1, draws, *flow.shape), dtype=np.float32))
+        condition = torch.from_numpy(np.array(embedding, np.float32))[None]
+        drawn = sample(flow, condition, noise * self.network.config.noise, self.network.config.euler_steps)
+        apart: NDArray[np.float32] = self.network.denormalise(drawn)[0].numpy().std(0).mean(0)
+        return apart
+
+    def _novelty(self, chunks: NDArray[np.float32], condition: Tensor) -> NDArray[np.float32]:
+        """Mean square [B] of where one Euler step from the chunks' end of the flow leads, in noise variances.
+
+        The one-step form of logpZO (Xu et al. 2025, FAIL-Detect), on the policy's own flow over chunks.
+        """
+        end = self.network.normalise(torch.from_numpy(chunks))
+        back = end - self.network.flow(end, torch.ones(len(end)), condition)
+        scale = max(self.network.config.noise, 1e-3) ** 2
+        strange: NDArray[np.float32] = (back.square().mean((1, 2)) / scale).numpy()
+        return strange
 
     def _chunks_of(self, seen: Understanding) -> NDArray[np.float32]:
         """Chunks [B, DRAWS, H, 7] from noise of this subgoal's and chunk's own stream."""

@@ -1,0 +1,277 @@
+"""The monitor on trial: `python -m scenarios.eval_monitor build/monitor`, on rollouts of `monitor_rollouts`.
+
+Every method sees the same rollouts, is fitted to the same good ones and gets the exact threshold of the same
+others. What a fault made fail must be noticed, what succeeded must be left alone; whatever `HELD_OUT` names
+was never looked at before. Figures are printed and kept as JSON beside the rollouts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scenarios.monitor_faults import HELD_OUT, name_of
+from scenarios.monitor_metrics import (
+    Judged,
+    auroc,
+    balanced_accuracy,
+    clustered,
+    paired,
+    timely_accuracy,
+)
+from scenarios.statistics import wilson
+from skills.router import PolicyKind
+from traces.errors import TandemError
+from vla_low_level.monitoring.conformal import marginal_rank, threshold
+from vla_low_level.monitoring.keep import Kept, load_all
+from vla_low_level.monitoring.make import fit, moments
+from vla_low_level.monitoring.trial import Series, Trial, bound_of, first_above, split
+from vla_low_level.monitoring.watch import Watch
+
+ALPHA = 0.05
+SIZES = (20, 60, 200)
+SPLITS = 100
+ERRATIC = frozenset({"gain", "gripper_weak", "policy_noise", "object_moved"})
+BLIND = frozenset({"black_frame", "frame_freeze"})
+Method = Callable[[Kept], Series]
+
+
+def ours(trial: Trial) -> Method:
+    """The joint score."""
+    channels, novelty = fit([r.episode for r in trial.fitting])
+
+    def series(saved: Kept) -> Series:
+        found = moments(saved.episode, channels, novelty)
+        return np.array([t for t, _ in found]), np.array([moment.score for _, moment in found])
+
+    return series
+
+
+def published(trial: Trial) -> dict[str, Method]:
+    """Baselines; none for a policy that says nothing of itself."""
+    if not trial.fitting or not trial.fitting[0].episode.seen[0].features:
+        return {}
+    from scenarios.monitor_baselines import Scores, baselines
+
+    found: dict[str, Method] = {}
+    for name, parts in baselines([r.episode for r in trial.fitting]).items():
+        bounds = [bound_of([float(part(r.episode).max()) for r in trial.calibration]) for part in parts]
+
+        def series(saved: Kept, parts: Sequence[Scores] = parts, bounds: Sequence[float] = bounds) -> Series:
+            told = [part(saved.episode) for part in parts]
+            if len(told) > 1:
+                # Both above their own bound: the smaller of the two excesses.
+                told = [np.min([t / abs(b) - np.sign(b) for t, b in zip(told, bounds, strict=True)], axis=0)]
+            times = np.array([s.time_s for s in saved.episode.seen]) - saved.label.started_s
+            return times, told[0]
+
+        found[name] = series
+    return found
+
+
+def judge(trial: Trial, method: Method, bound: float | None = None) -> list[Judged]:
+    """Every test rollout under one method, with the bound of the calibration unless one is given."""
+    if bound is None:
+        bound = bound_of([float(method(r)[1].max()) for r in trial.calibration])
+    return [judged(r, first_above(method(r), bound)) for r in trial.test]
+
+
+def judged(saved: Kept, alarm_s: float) -> Judged:
+    """A rollout and when it alarmed."""
+    label = saved.label
+    return Judged(label.seed, not label.success, alarm_s, saved.lasted_s, label.onset_s)
+
+
+def with_success_test(trial: Trial, found: Sequence[Judged]) -> list[Judged]:
+    """The same, where the agent's own success test speaks at the end of what had been quiet."""
+    both = []
+    for saved, item in zip(trial.test, found, strict=True):
+        late = not item.alarmed and saved.label.post == "false"
+        both.append(judged(saved, item.lasted_s if late else item.alarm_s))
+    return both
+
+
+def false_alarms(rollouts: Sequence[Kept]) -> dict[str, object]:
+    """Share of good attempts stopped over random splits of them all, by exact rank and plain quantile."""
+    nominal = [r for r in rollouts if r.label.good]
+    third = len(nominal) // 3
+    found: dict[str, object] = {"good attempts": len(nominal)}
+    if third < 5:
+        return found
+    fitted = ours(Trial(nominal[:third], [], []))
+    tops, rng = np.array([fitted(r)[1].max() for r in nominal[third:]]), np.random.default_rng([6, 3])
+    for n in (10, *SIZES):
+        if n + 5 > len(tops):
+            continue
+        alpha = 0.1 if n == 10 else ALPHA
+        exact, plain = [], []
+        for _ in range(SPLITS):
+            order = rng.permutation(len(tops))
+            calibration, new = tops[order[:n]], tops[order[n:]]
+            exact.append(float((new > threshold(calibration.tolist(), marginal_rank(n, alpha))).mean()))
+            plain.append(float((new > np.quantile(calibration, 1 - alpha)).mean()))
+        found[f"n={n}, alpha={alpha}"] = {"exact": np.mean(exact), "plain quantile": np.mean(plain)}
+    return found
+
+
+def detection(trial: Trial) -> dict[str, object]:
+    """Accuracy of ours and of the published ones, and what depends on the fault."""
+    method = ours(trial)
+    mine = judge(trial, method)
+    both = with_success_test(trial, mine)
+    figures: dict[str, object] = {
+        "attempts": _counts(trial),
+        "ours": _accuracy(mine),
+        "ours and the success test": _accuracy(both),
+    }
+    for name, other in published(trial).items():
+        bound = 0.0 if name == "FIPER-style AND" else None
+        theirs = judge(trial, other, bound)
+        figures[name] = _accuracy(theirs) | {
+            "ours better by": paired(mine, theirs, balanced_accuracy),
+            "in time": paired(mine, theirs, timely_accuracy),
+        }
+    nominal = [k for k, r in enumerate(trial.test) if r.label.good]
+    for label, wanted in (("held-out faults", True), ("other faults", False)):
+        chosen = [
+            k
+            for k, r in enumerate(trial.test)
+            if r.label.fault and (name_of(r.label.fault) in HELD_OUT) is wanted
+        ]
+        figures[label] = _accuracy([mine[k] for k in (*nominal, *chosen)])
+        figures[f"{label}, with the success test"] = _accuracy([both[k] for k in (*nominal, *chosen)])
+    masked = [mine[k] for k, r in enumerate(trial.test) if r.label.fault and r.label.success]
+    figures["stopped although the fault did no harm"] = _share([item.alarmed for item in masked])
+    figures["delay, s"] = {
+        "erratic, contact, tracking": _delays(trial, mine, ERRATIC),
+        "blind or frozen": _delays(trial, mine, BLIND),
+    }
+    figures["by fault"] = _by_fault(trial, mine, both)
+    figures["equal length"] = _equal_length(trial, method)
+    return figures
+
+
+def _counts(trial: Trial) -> dict[str, int]:
+    return {
+        "fitted": len(trial.fitting),
+        "calibrated": len(trial.calibration),
+        "test, good": sum(r.label.good for r in trial.test),
+        "test, failed of itself": sum(not r.label.fault and not r.label.success for r in trial.test),
+        "test, failed of a fault": sum(bool(r.label.fault) and not r.label.success for r in trial.test),
+        "test, fault without harm": sum(bool(r.label.fault) and r.label.success for r in trial.test),
+    }
+
+
+def _accuracy(items: Sequence[Judged]) -> dict[str, object]:
+    bad, well = [i for i in items if i.failed], [i for i in items if not i.failed]
+    return {
+        "balanced accuracy": clustered(items, balanced_accuracy),
+        "timely accuracy": clustered(items, timely_accuracy),
+        "failures noticed": _share([i.alarmed for i in bad]),
+        "successes stopped": _share([i.alarmed for i in well]),
+    }
+
+
+def _share(hits: Sequence[bool]) -> str:
+    return str(wilson(sum(hits), len(hits))) if hits else "none"
+
+
+def _delays(trial: Trial, items: Sequence[Judged], names: frozenset[str]) -> dict[str, object]:
+    found = [
+        item.delay_s
+        for saved, item in zip(trial.test, items, strict=True)
+        if name_of(saved.label.fault) in names and item.failed and not np.isnan(item.delay_s)
+    ]
+    return {"n": len(found), "median": float(np.median(found)) if found else None, "all": sorted(found)}
+
+
+def _by_fault(trial: Trial, mine: Sequence[Judged], both: Sequence[Judged]) -> dict[str, object]:
+    found: dict[str, dict[str, int]] = {}
+    for saved, item, also in zip(trial.test, mine, both, strict=True):
+        told = found.setdefault(
+            saved.label.fault or "none", {"failed": 0, "noticed": 0, "with test": 0, "fine": 0, "stopped": 0}
+        )
+        told["failed"] += item.failed
+        told["noticed"] += item.failed and item.alarmed
+        told["with test"] += item.failed and also.alarmed
+        told["fine"] += not item.failed
+        told["stopped"] += not item.failed and item.alarmed
+    return dict(sorted(found.items()))
+
+
+def _equal_length(trial: Trial, method: Method) -> dict[str, object]:
+    """Area under the ROC curve with every attempt at a skill cut to one length, beside score = time."""
+    lengths: dict[str, list[float]] = {}
+    for r in (*trial.fitting, *trial.calibration):
+        lengths.setdefault(r.label.skill, []).append(r.lasted_s)
+    cut = {skill: min(found) for skill, found in lengths.items()}
+    known = [r for r in trial.test if r.label.skill in cut]
+    failed = [not r.label.success for r in known]
+
+    def top(saved: Kept, *, whole: bool) -> float:
+        times, scores = method(saved)
+        kept = scores if whole else scores[times <= cut[saved.label.skill]]
+        return float(kept.max()) if len(kept) else 0.0
+
+    lasted = [r.lasted_s for r in known]
+    return {
+        "ours": auroc(failed, [top(r, whole=False) for r in known]),
+        "time": auroc(failed, [min(t, cut[r.label.skill]) for t, r in zip(lasted, known, strict=True)]),
+        "ours, whole length": auroc(failed, [top(r, whole=True) for r in known]),
+        "time, whole length": auroc(failed, lasted),
+    }
+
+
+def cost(trial: Trial) -> dict[str, float]:
+    """Milliseconds of one thread per chunk, from observation and report to finding."""
+    channels, novelty = fit([r.episode for r in trial.fitting])
+    found = []
+    for saved in trial.calibration:
+        watch = Watch(channels, novelty, saved.label.skill, saved.label.started_s)
+        for seen, felt in zip(saved.episode.seen, saved.episode.felt, strict=False):
+            began = time.thread_time()
+            watch.see(seen)
+            watch.feel(felt)
+            found.append(1000 * (time.thread_time() - began))
+    return {"median": float(np.median(found)), "p99": float(np.quantile(found, 0.99)), "chunks": len(found)}
+
+
+def evaluate(folder: Path, kind: PolicyKind, fitting: int, calibration: int) -> Mapping[str, object]:
+    """All figures of one policy. Raises `TandemError` (`CALIBRATION_SMALL`) without enough rollouts."""
+    rollouts = load_all(folder, f"{kind.value}-*.npz")
+    trial = split(rollouts, fitting, calibration)
+    return {
+        "false alarms": false_alarms(rollouts),
+        "detection": detection(trial),
+        "cost, ms": cost(trial),
+    }
+
+
+def main() -> None:
+    """Command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--policy", choices=tuple(PolicyKind), nargs="+", default=tuple(PolicyKind))
+    parser.add_argument("--fitting", type=int, default=100, help="good attempts to fit to")
+    parser.add_argument("--calibration", type=int, default=200, help="good attempts to calibrate with")
+    args = parser.parse_args()
+    for kind in map(PolicyKind, args.policy):
+        try:
+            figures = evaluate(args.folder, kind, args.fitting, args.calibration)
+        except TandemError as error:
+            sys.stderr.write(f"{kind.value}: {error.message}; {error.fix}\n")
+            continue
+        text = json.dumps(figures, indent=1, default=float)
+        (args.folder / f"figures-{kind.value}.json").write_text(text + "\n")
+        sys.stdout.write(f"{kind.value}\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()
