@@ -159,12 +159,13 @@ def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal,
     import time
 
     from agent.planner.instruction import clean_instruction
+    from agent.sight import shown_to
     from sim.robot import SimRobot
 
     instruction = clean_instruction(options.instruction)
     with SimRobot.start(_placed(options)) as robot:
-        perceiver = _perceiver()
         planner = make_planner(options.planner)
+        perceiver = shown_to(planner, _perceiver())
         scene = perceiver(robot.observe(("overhead",)), None, None)
         began = time.monotonic()
         decision = planner.plan(instruction, scene, ())
@@ -244,9 +245,11 @@ def _specialist(arm: str) -> SpecialistPolicy:
 def load_modules(options: RunOptions) -> Modules:
     """Load perception, planner and policies. Raises `TandemError` for options or weights that will not do."""
     from agent.modules import Modules
+    from agent.sight import shown_to
     from skills.router import PolicyKind
 
-    perceiver, planner = _perceiver(), make_planner(options.planner)
+    planner = make_planner(options.planner)
+    perceiver = shown_to(planner, _perceiver())
     only = None if options.policy == "auto" else PolicyKind(options.policy)
     return Modules(perceiver, planner, load_policies(options), only)
 
