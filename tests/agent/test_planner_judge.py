@@ -108,7 +108,7 @@ def test_no_hand_written_line_is_a_template() -> None:
 
 def test_what_is_calibrated_on_is_not_tested_on() -> None:
     told = {"calibration": read_cases(CALIBRATION / "commands.yaml"), "asking": cases("asking")}
-    pairs = {name: {(c.scene, c.said) for c in lines} for name, lines in told.items()}
-    tuned = {(c.scene, c.said) for file in FILES for c in cases(file)}
+    pairs = {name: {(c.scene, c.said, c.correction) for c in lines} for name, lines in told.items()}
+    tuned = {(c.scene, c.said, c.correction) for file in FILES for c in cases(file)}
     assert not pairs["calibration"] & pairs["asking"]
     assert not tuned & (pairs["calibration"] | pairs["asking"])
