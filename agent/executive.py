@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from agent.ask import Asker
 from agent.budgets import Budgets
 from agent.course import Course
-from agent.decisions import decision_json, history_json
+from agent.decisions import history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
+from agent.plan_record import record_decision
 from agent.planner.grounder import ground, kept
 from agent.planner.instruction import clean_instruction
 from agent.planner.protocol import (
@@ -251,34 +252,19 @@ class Executive:
             else:
                 decision = self._planner.plan(course.instruction, scene, tuple(course.history))
                 decision = kept(decision, course.form, course.task, scene, course.history)
-            self._record_chats(decision)
-            span.set(names.PLAN_DECISION, type(decision).__name__.lower())
-            span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
+            record_decision(self._recorder, span, decision)
             if isinstance(decision, Plan):
                 course.form, course.task = decision.form, decision.task
-                span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))
-                span.set(names.PLAN_NODES, len(decision.graph.nodes))
             course.cause = span.ref
         self._recorder.sync()
         return decision
 
-    def _record_chats(self, decision: Plan | Question | Refusal) -> None:
-        """Every exchange with a language model, with prompt and reply as they were."""
-        for chat in decision.chats:
-            facts = {
-                names.PROVIDER: chat.provider,
-                names.REQUEST_MODEL: chat.model,
-                names.RESPONSE_FINISH: [chat.finish_reason],
-                names.CHAT_INPUT_REF: self._recorder.text(chat.prompt),
-                names.CHAT_OUTPUT_REF: self._recorder.text(chat.reply),
-                names.CHAT_LATENCY_S: chat.latency_s,
-            }
-            with self._recorder.span(names.CHAT.format(model=chat.model), facts):
-                pass
-
     def _put_question(self, question: Question, course: Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""
-        answer = self._ask_person(question.text, question.options, course)
+        if course.asked_before(question):
+            again = f"asked and answered before, and still unclear: {question.text}"
+            return _Ending(Outcome.NEEDS_HELP, question.code, again, "say all of it in other words")
+        answer = self._ask_person(question.text, question.options, course, question.code)
         if answer is None:
             if self._cancelled.is_set():
                 return _cancelled()
@@ -287,14 +273,16 @@ class Executive:
         course.trigger = "human"
         return None
 
-    def _ask_person(self, text: str, options: tuple[str, ...], course: Course) -> str | None:
+    def _ask_person(
+        self, text: str, options: tuple[str, ...], course: Course, code: str = "NO_PROGRESS"
+    ) -> str | None:
         """The answer, or None when there is nobody, they have left, or they have been asked enough."""
         self._listener(Asked(text, options, None))
         if self._ask is None or course.questions >= self._budgets.questions:
             return None
         course.questions += 1
         links: Links = [(course.cause, names.LinkKind.CAUSED_BY)] if course.cause else []
-        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options)}
+        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options), names.ASK_CODE: code}
         with self._recorder.span(names.ASK, facts, links) as span:
             began = time.monotonic()
             answer = self._ask(text, options)

@@ -6,12 +6,11 @@ reply counts only when it ended by itself and fits the schema.
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,12 +24,18 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from agent.planner.answers import asked_once
 from agent.planner.breaker import Breaker
+from agent.planner.calibration import threshold_for
+from agent.planner.candidates import Proposal
 from agent.planner.grounder import ground
 from agent.planner.logical_form import LogicalForm, schema
+from agent.planner.prediction_set import Threshold, decide
 from agent.planner.prompts import messages
 from agent.planner.protocol import Chat, History, Plan, Question, Refusal
-from agent.planner.transport import TransientError, bad_response, post
+from agent.planner.replies import SAMPLES, Reply, chats_of, proposals_of, replies_of
+from agent.planner.settled import settled
+from agent.planner.transport import MAX_BYTES, TransientError, bad_response, post
 from skills.scene import Scene
 from skills.verify import Refutation, prove
 from traces.errors import TandemError
@@ -46,45 +51,80 @@ _jitter = wait_random_exponential(multiplier=0.2, max=2.0)
 class OpenAIPlanner:
     """Plans through `/chat/completions` with structured output."""
 
-    def __init__(self, url: str, model: str, *, deadline_s: float = DEADLINE_S) -> None:
-        """Name an endpoint's base URL (with `/v1`) and a model.
+    def __init__(
+        self, url: str, model: str, *, deadline_s: float = DEADLINE_S, threshold: Threshold | None = None
+    ) -> None:
+        """Name an endpoint's base URL (with `/v1`) and a model; it asks as its calibration says.
 
         The key, if one is needed, is read from `TANDEM_API_KEY` or `OPENAI_API_KEY`.
 
         Raises:
-            TandemError: `PLANNER_UNKNOWN` when URL or model are not usable.
+            TandemError: `PLANNER_UNKNOWN` when URL or model are not usable, `CALIBRATION_UNREADABLE`.
         """
         parsed = endpoint(url, model)
         self._url = str(parsed).rstrip("/") + "/chat/completions"
         self._model = model
         self._deadline_s = deadline_s
         self._breaker = Breaker()
+        self._refused: set[str] = set()
         self.planner_id = f"openai:{parsed.host}#{model}"
+        # Wherever it is served: a replay asks a recording of it on this machine.
+        self.model = f"openai#{model}"
+        self.threshold = threshold or threshold_for(self.model)
 
     def plan(self, instruction: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
-        """Ask, ground, prove; repair once, with the validator's or the verifier's words.
+        """Ask, and where the answer is not sure draw others; ground, prove; act, ask or refuse.
 
         Raises:
             TandemError: `LLM_UNAVAILABLE`, `LLM_TIMEOUT`, `LLM_AUTH`, `LLM_BAD_RESPONSE` or `PLAN_INVALID`.
         """
+        if decided := settled(scene, history):
+            return asked_once(decided, history)
+        proposals, chats = self._proposals(instruction, scene, history)
+        return asked_once(decide(proposals, scene, history, self.threshold, chats), history)
+
+    def propose(self, words: str, scene: Scene) -> tuple[Sequence[Proposal], tuple[Chat, ...]]:
+        """The readings of some words, with their probabilities. Raises as `plan`."""
+        return self._proposals(words, scene, ())
+
+    def _proposals(
+        self, instruction: str, scene: Scene, history: Sequence[History]
+    ) -> tuple[Sequence[Proposal], tuple[Chat, ...]]:
+        """Repair what cannot be once, with the validator's or the verifier's words; draw more if need be."""
         ends = time.monotonic() + self._deadline_s
         talk = messages(instruction, scene, history)
         chats: list[Chat] = []
-        reply = self._ask(talk, ends, chats)
-        decision = _decision(reply, scene, history)
-        if isinstance(decision, str):
-            talk = [*talk, {"role": "assistant", "content": reply}]
-            talk.append({"role": "user", "content": f"That cannot be: {decision}. Write only the JSON."})
-            decision = _decision(self._ask(talk, ends, chats), scene, history)
-        if isinstance(decision, str):
+        first = self._ask(talk, ends, chats)
+        trouble = _trouble(first.text, scene, history)
+        if trouble:
+            talk = [*talk, {"role": "assistant", "content": first.text}]
+            talk.append({"role": "user", "content": f"That cannot be: {trouble}. Write only the JSON."})
+            first = self._ask(talk, ends, chats)
+            trouble = _trouble(first.text, scene, history)
+        if trouble:
             raise TandemError(
                 "PLAN_INVALID",
-                f"the model's plan does not fit the plan language or cannot work: {decision}",
+                f"the model's plan does not fit the plan language or cannot work: {trouble}",
                 fix="use a model and server with structured output, or another wording",
             )
-        return replace(decision, chats=tuple(chats))
+        # What is likelier than all else together may be leaves nothing else that could be in the set.
+        known = first.log_probability
+        alone = known is not None and 1.0 - math.exp(known) < self.threshold.value
+        samples = [] if alone else self._samples(talk, ends, chats)
+        return proposals_of(first, samples), tuple(chats)
 
-    def _ask(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> str:
+    def _samples(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> list[Reply]:
+        """`SAMPLES` replies by chance, however few the endpoint gives at a time."""
+        found: list[Reply] = []
+        for number in range(SAMPLES):
+            wanted = SAMPLES - len(found) if "n" not in self._refused else 1
+            drawn = {"temperature": 1, "seed": number, "n": wanted}
+            found += self._exchange(talk, ends, chats, MORE_TOKENS, drawn)
+            if len(found) >= SAMPLES:
+                break
+        return found
+
+    def _ask(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> Reply:
         """One reply, with retries inside the deadline. Every exchange is added to `chats`."""
         retrying = Retrying(
             stop=lambda state: (
@@ -96,7 +136,7 @@ class OpenAIPlanner:
         )
         self._breaker.admit()
         try:
-            reply = str(retrying(self._ask_once, talk, ends, chats))
+            reply: Reply = retrying(self._ask_once, talk, ends, chats)
         except TransientError as transient:
             self._breaker.failed()
             raise transient.error from transient
@@ -107,15 +147,15 @@ class OpenAIPlanner:
         self._breaker.succeeded()
         return reply
 
-    def _ask_once(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> str:
+    def _ask_once(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> Reply:
         """One reply; one that was cut off is asked for once more with a larger limit, never repaired."""
         for limit in (MAX_TOKENS, MORE_TOKENS):
-            reply, finish = self._exchange(talk, ends, chats, limit)
-            if finish == "stop" and not _ENDLESS.search(reply):
+            reply = self._exchange(talk, ends, chats, limit, {"temperature": 0, "seed": 0})[0]
+            if reply.finish == "stop" and not _ENDLESS.search(reply.text):
                 return reply
-            if finish != "length" or _ENDLESS.search(reply):
+            if reply.finish != "length" or _ENDLESS.search(reply.text):
                 raise bad_response(
-                    f"the reply ended with {finish!r}, not by itself", "look at the server's log"
+                    f"the reply ended with {reply.finish!r}, not by itself", "look at the server's log"
                 )
         raise TandemError(
             "PLAN_INVALID",
@@ -124,37 +164,54 @@ class OpenAIPlanner:
         )
 
     def _exchange(
-        self, talk: list[dict[str, Any]], ends: float, chats: list[Chat], limit: int
-    ) -> tuple[str, str]:
+        self, talk: list[dict[str, Any]], ends: float, chats: list[Chat], limit: int, drawn: dict[str, int]
+    ) -> list[Reply]:
+        """One request. What a server says that it does not know (`logprobs`, `n`) is not sent again."""
         began = time.monotonic()
         payload = {
             "model": self._model,
             "messages": talk,
-            "temperature": 0,
-            "seed": 0,
+            **drawn,
             "max_tokens": limit,
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": "plan", "schema": schema(), "strict": True},
             },
         }
-        reply, finish = _reply_of(post(self._url, payload, api_key(), ends))
-        chats.append(Chat("openai", self._model, json.dumps(talk), reply, finish, time.monotonic() - began))
-        return reply, finish
+        if "logprobs" not in self._refused:
+            payload["logprobs"] = True
+        many = drawn.get("n", 1)
+        try:
+            replies = replies_of(post(self._url, payload, api_key(), ends, MAX_BYTES * many))
+        except TandemError as error:
+            unknown = _unknown_option(error, payload)
+            if not unknown:
+                raise
+            self._refused.add(unknown)
+            return self._exchange(talk, ends, chats, limit, drawn | ({"n": 1} if unknown == "n" else {}))
+        wall_s = time.monotonic() - began
+        chats += chats_of(self._model, talk, drawn, replies, wall_s)
+        return replies
 
 
-def _decision(reply: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal | str:
-    """What a reply comes to on the scene; as text, what is wrong with it."""
+def _unknown_option(error: TandemError, payload: dict[str, Any]) -> str:
+    """The option that an endpoint refuses, if it says so."""
+    if error.code != "LLM_BAD_RESPONSE" or "HTTP 4" not in error.message:
+        return ""
+    if "logprobs" in payload and "logprobs" in error.message:
+        return "logprobs"
+    return "n" if payload.get("n", 1) != 1 else ""
+
+
+def _trouble(reply: str, scene: Scene, history: Sequence[History]) -> str:
+    """What is wrong with a reply; empty for nothing."""
     try:
         form = LogicalForm.parse(reply)
     except ValidationError as error:
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:4])
     found = ground(form, scene, history)
-    if isinstance(found, Plan):
-        proof = prove(found.graph, scene, found.goal)
-        if isinstance(proof, Refutation):
-            return proof.reason
-    return found
+    proof = prove(found.graph, scene, found.goal) if isinstance(found, Plan) else None
+    return proof.reason if isinstance(proof, Refutation) else ""
 
 
 def endpoint(url: str, model: str) -> httpx.URL:
@@ -195,17 +252,3 @@ def _pause_s(state: RetryCallState) -> float:
     """Jittered and growing, and no shorter than the endpoint asks for."""
     error = state.outcome.exception() if state.outcome else None
     return max(_jitter(state), error.after_s if isinstance(error, TransientError) else 0.0)
-
-
-def _reply_of(body: bytes) -> tuple[str, str]:
-    """Content and finish reason of the first choice."""
-    try:
-        choice = json.loads(body)["choices"][0]
-        content, finish = choice["message"]["content"], choice["finish_reason"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        raise bad_response(
-            f"the reply is no chat completion ({error!r})", "check what serves this address"
-        ) from error
-    if not isinstance(content, str):
-        raise bad_response("the reply has no text", "use a model that answers in text")
-    return content, str(finish)
