@@ -6,6 +6,7 @@ reply counts only when it ended by itself and fits the schema.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -107,20 +108,28 @@ class OpenAIPlanner:
                 f"the model's plan does not fit the plan language or cannot work: {trouble}",
                 fix="use a model and server with structured output, or another wording",
             )
-        # What is likelier than all else together may be leaves nothing else that could be in the set.
-        known = first.log_probability
-        alone = known is not None and 1.0 - math.exp(known) < self.threshold.value
-        samples = [] if alone else self._samples(talk, ends, chats)
+        samples = [] if self._alone(first) else self._samples(talk, ends, chats)
         return proposals_of(first, samples), tuple(chats)
 
+    def _alone(self, first: Reply) -> bool:
+        """Is it in the set, and so likely that nothing else can be?"""
+        if first.log_probability is None:
+            return False
+        known = math.exp(first.log_probability)
+        return known >= self.threshold.value > 1.0 - known
+
     def _samples(self, talk: list[dict[str, Any]], ends: float, chats: list[Chat]) -> list[Reply]:
-        """`SAMPLES` replies by chance, however few the endpoint gives at a time."""
+        """`SAMPLES` replies by chance, however few the endpoint gives at a time.
+
+        Fewer where it fails or time is up; those that are missing count as something else, so it asks.
+        """
         found: list[Reply] = []
         for number in range(SAMPLES):
             wanted = SAMPLES - len(found) if "n" not in self._refused else 1
             drawn = {"temperature": 1, "seed": number, "n": wanted}
-            found += self._exchange(talk, ends, chats, MORE_TOKENS, drawn)
-            if len(found) >= SAMPLES:
+            with contextlib.suppress(TransientError, TandemError):
+                found += self._exchange(talk, ends, chats, MORE_TOKENS, drawn)
+            if len(found) >= SAMPLES or time.monotonic() >= ends:
                 break
         return found
 

@@ -55,9 +55,9 @@ def replies_of(body: bytes) -> list[Reply]:
 
 def _reply(choice: dict[str, Any]) -> Reply:
     content = (choice.get("logprobs") or {}).get("content") or []
-    told = [float(token["logprob"]) for token in content]
+    told = [token["logprob"] for token in content]
     # What is no logarithm of a probability is no information; rounding may leave it a little above 0.
-    known = bool(told) and all(value <= 1e-3 for value in told)
+    known = bool(told) and all(isinstance(value, int | float) and value <= 1e-3 for value in told)
     total = min(0.0, sum(told)) if known else None
     return Reply(choice["message"]["content"], str(choice["finish_reason"]), total, len(told))
 

@@ -51,7 +51,7 @@ class ServedWriter:
         return self._completed(marked, {"temperature": 0})[0]
 
     def candidates(self, marked: Marked) -> tuple[Reading, ...]:
-        """The likeliest sketch, and unless it leaves them nothing others drawn by chance. Raises as `write`."""
+        """The likeliest sketch, and unless it leaves them nothing others by chance. Raises as `write`."""
         best = self.write(marked)
         drawn = []
         if 1.0 - best.probability >= FLOOR:
