@@ -36,6 +36,7 @@ Asking = EmbeddedPlanner | OpenAIPlanner
 Decision = Plan | Question | Refusal
 ASK = Question("?", (), "NOT_UNDERSTOOD")
 SPLITS = 1000
+PLAIN = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def evaluate(planner: Asking, commands: Sequence[Case]) -> tuple[list[Row], dict
         "coverage": _rate(1.0 - row.score >= threshold.value - 1e-9 for row in rows),
         "done as meant, a person answering": _rate(_verdict(r, end) is Verdict.RIGHT for r, end in doable),
         "prediction set": figures(rows, [first for first, _ in talks]),
-        "plain threshold 0.85": figures(rows, [by_set(1.0 - ALPHA)(r) for r in rows]),
+        f"plain threshold {PLAIN}": figures(rows, [by_set(PLAIN)(r) for r in rows]),
         "never asking": figures(rows, [never(r) for r in rows]),
     }
     return rows, told

@@ -43,7 +43,9 @@ class Meaning:
     Attributes:
         decision: A proved plan, a refusal, or a question that no choice among objects settles.
         words: The same in plain words; two meanings with the same words are one.
-        probability: Of all its readings.
+        probability: Of all readings that allow it. Where a reading leaves open which object is meant, each
+            choice has all of its probability: the model only says what they look like, so none is likelier.
+        share: The same, dealt out among the choices; all shares together are 1 at most.
         doubt: As of its likeliest reading.
         form: The logical form it was grounded from.
         objects: Ids that were chosen where several would do.
@@ -53,6 +55,7 @@ class Meaning:
     decision: Plan | Question | Refusal
     words: str
     probability: float
+    share: float
     doubt: str = ""
     form: LogicalForm | None = None
     objects: tuple[str, ...] = ()
@@ -67,21 +70,25 @@ def meanings(proposals: Sequence[Proposal], scene: Scene, history: Sequence[Hist
             key = (type(meaning.decision).__name__, meaning.words, bool(meaning.doubt))
             known = merged.get(key)
             likelier = known if known and known.probability >= meaning.probability else meaning
-            total = meaning.probability + (known.probability if known else 0.0)
-            merged[key] = replace(likelier, probability=total)
+            if known:
+                total = meaning.probability + known.probability
+                likelier = replace(likelier, probability=total, share=meaning.share + known.share)
+            merged[key] = likelier
     return tuple(sorted(merged.values(), key=lambda m: -m.probability))
 
 
 def _of(proposal: Proposal, scene: Scene, history: Sequence[History]) -> Iterator[Meaning]:
     form, doubt = proposal.form, proposal.doubt
     if form is None:
-        yield Meaning(Question(doubt, (), "NOT_UNDERSTOOD"), doubt, proposal.probability, doubt)
+        open_one = Question(doubt, (), "NOT_UNDERSTOOD")
+        yield Meaning(open_one, doubt, proposal.probability, proposal.probability, doubt)
         return
     for share, found, objects, asked in _grounded(form, scene, tuple(history)):
-        decision, probability = found, share * proposal.probability
+        decision, whole = found, proposal.probability
         if isinstance(decision, Plan):
             decision = replace(decision, said=proposal.said, log_probability=proposal.log_probability)
-        yield Meaning(decision, _words(decision, scene), probability, doubt, form, objects, asked)
+        words = _words(decision, scene)
+        yield Meaning(decision, words, whole, share * whole, doubt, form, objects, asked)
 
 
 Grounded = tuple[float, Plan | Question | Refusal, tuple[str, ...], Question | None]
@@ -92,7 +99,7 @@ def _grounded(
 ) -> Iterator[Grounded]:
     """What a form comes to.
 
-    Where several objects would do, each has an equal share: the model only says what they look like.
+    Where several objects would do, each of them, with an equal share.
     """
     found = ground(form, scene, history)
     if isinstance(found, Plan):

@@ -38,7 +38,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Meanings as labels of a prediction set; all probabilities together are 1.
+    """Meanings as labels of a prediction set.
 
     Attributes:
         plans: What could be done and is believed, likeliest first.
@@ -54,8 +54,8 @@ class Labels:
     def of(meant: Sequence[Meaning]) -> Labels:
         """Sort meanings into labels."""
         plans = tuple(m for m in meant if isinstance(m.decision, Plan) and not m.doubt)
-        refuse = sum(m.probability for m in meant if isinstance(m.decision, Refusal) and not m.doubt)
-        return Labels(plans, refuse, max(0.0, 1.0 - refuse - sum(m.probability for m in plans)))
+        refuse = sum(m.share for m in meant if isinstance(m.decision, Refusal) and not m.doubt)
+        return Labels(plans, refuse, max(0.0, 1.0 - refuse - sum(m.share for m in plans)))
 
 
 def decide(
@@ -145,7 +145,7 @@ def _told(meant: Sequence[Meaning], labels: Labels, threshold: Threshold) -> Pre
         likely = (labels.other if m.doubt else mass) >= threshold.value
         why = m.doubt or (m.words if kind == "refusal" else "")
         candidates.append(Candidate(m.words, kind, round(m.probability, 4), likely, why))
-    rest = max(0.0, 1.0 - sum(m.probability for m in meant))
+    rest = max(0.0, 1.0 - sum(m.share for m in meant))
     if rest >= 0.001:
         candidates.append(
             Candidate("anything else", "other", round(rest, 4), labels.other >= threshold.value)

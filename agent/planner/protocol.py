@@ -42,7 +42,7 @@ class Candidate:
     Attributes:
         words: What would be done, or said, in plain words.
         kind: `plan`, `refusal`, or `other`: anything else, for which there are no words.
-        probability: What the planner's model gives it, over all its ways of saying so.
+        probability: What the planner's model gives the readings that allow it.
         likely: It is in the prediction set.
         why: Why it cannot be done, or should not be believed; empty when nothing speaks against it.
     """

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import networkx as nx
 
 from agent.planner.describe import whereabouts
 from skills.graph import SkillGraph, SkillNode
-from skills.library import CloseDrawer, OpenDrawer, Pick, Press, Push, Put, Stack
+from skills.library import CloseDrawer, OpenDrawer, Pick, Press, Push, Put, Skill, Stack
 from skills.scene import Scene
 
 NOTHING = "leave everything as it is"
@@ -33,25 +32,27 @@ def _carries(pick: SkillNode, after: SkillNode) -> bool:
 def _together(nodes: Sequence[SkillNode], scene: Scene) -> str:
     """Steps in any order; what is done alike is said once."""
     alike: dict[tuple[str, str], list[str]] = {}
-    said = partial(_object, scene=scene)
     for node in nodes:
-        match node.skill:
-            case Put(object=name, place=place):
-                key = ("put", f" in the {place.phrase}")
-            case Stack(object=name, base=base):
-                key = ("put", f" on {said(base)}")
-            case Push(object=name, side=side):
-                key = ("push", f" to the {side.value}")
-            case Pick(object=name):
-                key = ("pick up", "")
-            case OpenDrawer():
-                name, key = "", ("open the drawer", "")
-            case CloseDrawer():
-                name, key = "", ("close the drawer", "")
-            case Press(switch=switch):
-                name, key = "", (f"switch the lamp {switch.value}", "")
-        alike.setdefault(key, []).append(said(name) if name else "")
+        alike.setdefault(_done(node.skill, scene), []).append(_object(node.skill.subject, scene))
     return " and ".join(f"{do} {_listed(what)}{where}".strip() for (do, where), what in alike.items())
+
+
+def _done(skill: Skill, scene: Scene) -> tuple[str, str]:
+    """What is said before the object of a skill, and after it."""
+    match skill:
+        case Put(place=place):
+            return "put", f" in the {place.phrase}"
+        case Stack(base=base):
+            return "put", f" on {_object(base, scene)}"
+        case Push(side=side):
+            return "push", f" to the {side.value}"
+        case OpenDrawer():
+            return "open the drawer", ""
+        case CloseDrawer():
+            return "close the drawer", ""
+        case Press(switch=switch):
+            return f"switch the lamp {switch.value}", ""
+    return "pick up", ""
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -59,7 +60,9 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _object(name: str, scene: Scene) -> str:
-    """`the red cup`, and which of several alike."""
+    """`the red cup`, and which of several alike; empty for no object."""
+    if not name:
+        return ""
     item = scene.get(name)
     if item is None:
         return f"the {name.replace('_', ' ')}"
