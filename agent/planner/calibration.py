@@ -20,8 +20,8 @@ from agent.planner.cases import CALIBRATION
 from agent.planner.prediction_set import Threshold
 from traces.errors import TandemError
 
-# More often right than the 85 % that are asked for; chosen on the calibration commands: there it asks in vain in
-# 7 % of clear ones, and with 0.15 in 9 %, since a set that is too small to hold anything is asked about too.
+# Chosen on the calibration commands: there it asks in vain about 7 % of the clear ones, and with 0.15 about 9 %,
+# since a set that is too small to hold anything is asked about too.
 ALPHA = 0.1
 FILE_VARIABLE = "TANDEM_ASKING"
 SHIPPED = CALIBRATION / "embedded.json"
