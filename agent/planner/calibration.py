@@ -20,7 +20,7 @@ from agent.planner.cases import CALIBRATION
 from agent.planner.prediction_set import Threshold
 from traces.errors import TandemError
 
-# Chosen on the calibration commands: there it asks in vain about 7 % of the clear ones, and with 0.15 about 9 %,
+# Chosen on the calibration commands: there it asks in vain 7 % of the clear ones, and with 0.15 9 %,
 # since a set that is too small to hold anything is asked about too.
 ALPHA = 0.1
 FILE_VARIABLE = "TANDEM_ASKING"
