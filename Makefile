@@ -11,7 +11,7 @@ SAY ?= clear the table
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench eval eval-monitor eval-planner eval-policy eval-traces eval-api test-slow test-vllm test-otlp clean
+.PHONY: help run test check format docs bench eval eval-asking eval-monitor eval-planner eval-policy eval-traces eval-api test-slow test-vllm test-otlp clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -56,6 +56,9 @@ eval-monitor: .venv/dev-ready  ## the monitor's figures: rollouts with and witho
 
 eval-planner: .venv/dev-ready  ## the planner's figures: what people say, written by hand and generated (minutes)
 	$(BIN)/python -m scenarios.eval_planner
+
+eval-asking: .venv/dev-ready  ## when the planner asks: 300 commands, half of them ambiguous or impossible (minutes)
+	$(BIN)/python -m scenarios.eval_asking
 
 eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm, wordings, names, latency (an hour)
 	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 200
