@@ -302,7 +302,7 @@ def test_a_run_with_faults_is_repeated_exactly_and_knows_when_they_acted(
     found = fault_times(read_run(folder))
     assert [str(item.fault) for item in found] == [texts[0], texts[1], texts[2]]
     assert [item.began_s for item in found] == [0.0, 0.0, None]
-    assert 0.0 < (found[1].ended_s or 0.0)
+    assert (found[1].ended_s or 0.0) > 0.0
     replayed = tandem("replay", folder, "--level", "physics")
     assert replayed.returncode == 0, replayed.stdout
     decided = tandem("replay", folder, "--level", "decisions")
