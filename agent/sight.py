@@ -7,6 +7,7 @@ from collections.abc import Callable
 from agent.events import Listener, MonitorRaised, SceneSeen
 from agent.fixtures import camera_moved
 from agent.memory import Memory
+from agent.planner.protocol import Planner, Watching
 from skills.scene import Scene
 from traces import names
 from traces.errors import TandemError
@@ -20,6 +21,18 @@ CAMERA = "overhead"
 
 Perceiver = Callable[[Observation, Scene | None, str | None], Scene]
 """Observation, the scene before it and the id of the held object in; the scene now out."""
+
+
+def shown_to(planner: Planner, perceiver: Perceiver) -> Perceiver:
+    """The perceiver; a planner that looks at frames itself sees each one before it is perceived."""
+    if not isinstance(planner, Watching):
+        return perceiver
+
+    def perceive(observation: Observation, before: Scene | None, held: str | None) -> Scene:
+        planner.see(observation.images[CAMERA].rgb)
+        return perceiver(observation, before, held)
+
+    return perceive
 
 
 class Sight:

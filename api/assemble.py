@@ -154,12 +154,13 @@ def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal,
     import time
 
     from agent.planner.instruction import clean_instruction
+    from agent.sight import shown_to
     from sim.robot import SimRobot
 
     instruction = clean_instruction(options.instruction)
     with SimRobot.start(place(options)) as robot:
-        perceiver = _perceiver()
         planner = make_planner(options.planner)
+        perceiver = shown_to(planner, _perceiver())
         scene = perceiver(robot.observe(("overhead",)), None, None)
         began = time.monotonic()
         decision = planner.plan(instruction, scene, ())
@@ -235,10 +236,12 @@ def load_modules(options: RunOptions, on_fault: Callable[[Happening], None] | No
         TandemError: For options or weights that will not do.
     """
     from agent.modules import Modules
+    from agent.sight import shown_to
     from api.monitoring import load_monitoring
     from skills.router import PolicyKind
 
-    perceiver, planner = _perceiver(), make_planner(options.planner)
+    planner = make_planner(options.planner)
+    perceiver = shown_to(planner, _perceiver())
     only = None if options.policy == "auto" else PolicyKind(options.policy)
     policies = load_policies(options)
     modules = Modules(perceiver, planner, policies, only, load_monitoring(options, policies))

@@ -63,8 +63,8 @@ PlannerSpec = Annotated[
     str,
     typer.Option(
         "--planner",
-        metavar="embedded|subgoal|openai:URL#MODEL",
-        help="Who understands the words; subgoal: one skill at a time.",
+        metavar="embedded|subgoal|openai[+camera]:URL#MODEL",
+        help="Who understands the words; subgoal: one skill at a time; +camera: sends the picture.",
     ),
 ]
 ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", help="Which arm.")]

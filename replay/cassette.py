@@ -18,7 +18,7 @@ from agent.planner.protocol import REJECTED
 from traces import names
 from traces.run import Run
 
-OPENAI = "openai:"
+OPENAI = ("openai", "openai+camera")
 MAX_REQUEST_BYTES = 1 << 22
 
 
@@ -70,9 +70,10 @@ def cassette(run: Run) -> Iterator[Callable[[str], str]]:
 
 
 def _address(spec: str, port: int) -> str:
-    if not spec.startswith(OPENAI):
+    kind, _, address = spec.partition(":")
+    if kind not in OPENAI:
         return spec
-    return f"{OPENAI}http://127.0.0.1:{port}/v1#{spec.partition('#')[2]}"
+    return f"{kind}:http://127.0.0.1:{port}/v1#{address.partition('#')[2]}"
 
 
 def _answer(request: bytes, answers: dict[str, tuple[str, str]]) -> tuple[int, bytes]:

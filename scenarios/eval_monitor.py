@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.monitor_faults import HELD_OUT, name_of
+from scenarios.monitor_faults import HELD_OUT, is_benign, name_of
 from scenarios.monitor_metrics import (
     Judged,
     auroc,
@@ -37,7 +37,10 @@ from vla_low_level.monitoring.watch import Watch
 ALPHA = 0.05
 SIZES = (20, 60, 200)
 SPLITS = 100
-ERRATIC = frozenset({"gain", "gripper_weak", "policy_noise", "object_moved"})
+ERRATIC = frozenset(
+    {"gain", "wrong_rate", "wrong_frame", "mode_flip", "policy_noise", "wrong_statistics", "push", "obstacle"}
+    | {"weak_motors", "motor_delay", "sticky_joints", "dropped_tail"}
+)
 BLIND = frozenset({"black_frame", "frame_freeze"})
 Method = Callable[[Kept], Series]
 
@@ -142,12 +145,15 @@ def detection(trial: Trial) -> dict[str, object]:
         chosen = [
             k
             for k, r in enumerate(trial.test)
-            if r.label.fault and (name_of(r.label.fault) in HELD_OUT) is wanted
+            if r.label.fault
+            and not is_benign(r.label.fault)
+            and (name_of(r.label.fault) in HELD_OUT) is wanted
         ]
         figures[label] = _accuracy([mine[k] for k in (*nominal, *chosen)])
         figures[f"{label}, with the success test"] = _accuracy([both[k] for k in (*nominal, *chosen)])
-    masked = [mine[k] for k, r in enumerate(trial.test) if r.label.fault and r.label.success]
-    figures["stopped although the fault did no harm"] = _share([item.alarmed for item in masked])
+    well = [(mine[k], r.label.fault) for k, r in enumerate(trial.test) if r.label.fault and r.label.success]
+    figures["benign shift, success, stopped"] = _share([i.alarmed for i, fault in well if is_benign(fault)])
+    figures["fault without harm, stopped"] = _share([i.alarmed for i, fault in well if not is_benign(fault)])
     figures["delay, s"] = {
         "erratic, contact, tracking": _delays(trial, mine, ERRATIC),
         "blind or frozen": _delays(trial, mine, BLIND),

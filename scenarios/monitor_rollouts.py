@@ -20,7 +20,7 @@ import numpy as np
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive
 from scenarios.monitor_bench import Bench, Rollout, StageRobot, attempt, skill_of
-from scenarios.monitor_faults import FAULT_SEEDS, faults_for
+from scenarios.monitor_faults import FAULT_SEEDS, FAULTS, faults_for
 from sim.demos.chain import draw_stage, draw_tasks
 from sim.demos.judge import look
 from sim.demos.tasks import Kind
@@ -134,8 +134,9 @@ def main() -> None:
     for number in range(args.scenes):
         for first in args.first:
             for kind in map(PolicyKind, args.policy):
-                for k, fault in enumerate(faults_for(kind) if args.faults else ("",)):
-                    collect(kind, first + number + FAULT_SEEDS * k, fault, args.out)
+                for fault in faults_for(kind) if args.faults else ("",):
+                    gap = FAULT_SEEDS * FAULTS.index(fault) if fault else 0
+                    collect(kind, first + number + gap, fault, args.out)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from tenacity import (
     RetryCallState,
@@ -28,7 +30,7 @@ from tenacity import (
 from agent.planner.breaker import Breaker
 from agent.planner.grounder import ground
 from agent.planner.logical_form import LogicalForm, schema
-from agent.planner.prompts import messages
+from agent.planner.prompts import data_url, messages
 from agent.planner.protocol import REJECTED, Chat, History, Plan, PlanningError, Question, Refusal
 from agent.planner.transport import ReplyError, TransientError, bad_response, post
 from skills.scene import Scene
@@ -46,8 +48,8 @@ _jitter = wait_random_exponential(multiplier=0.2, max=2.0)
 class OpenAIPlanner:
     """Plans through `/chat/completions` with structured output."""
 
-    def __init__(self, url: str, model: str, *, deadline_s: float = DEADLINE_S) -> None:
-        """Name an endpoint's base URL (with `/v1`) and a model.
+    def __init__(self, url: str, model: str, *, deadline_s: float = DEADLINE_S, camera: bool = False) -> None:
+        """Name an endpoint's base URL (with `/v1`) and a model; `camera`: it takes images, so send frames.
 
         The key, if one is needed, is read from `TANDEM_API_KEY` or `OPENAI_API_KEY`.
 
@@ -59,7 +61,13 @@ class OpenAIPlanner:
         self._model = model
         self._deadline_s = deadline_s
         self._breaker = Breaker()
+        self._camera = camera
+        self._frame: str | None = None
         self.planner_id = f"openai:{parsed.host}#{model}"
+
+    def see(self, frame: NDArray[np.uint8]) -> None:
+        """Keep the overhead camera's frame, RGB [height, width, 3], for the next question."""
+        self._frame = data_url(frame) if self._camera else None
 
     def plan(self, instruction: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
         """Ask, ground, prove; repair once, with the validator's or the verifier's words.
@@ -78,7 +86,7 @@ class OpenAIPlanner:
         self, instruction: str, scene: Scene, history: Sequence[History], chats: list[Chat]
     ) -> Plan | Question | Refusal:
         ends = time.monotonic() + self._deadline_s
-        talk = messages(instruction, scene, history)
+        talk = messages(instruction, scene, history, self._frame)
         reply = self._ask(talk, ends, chats)
         decision = _decision(reply, scene, history)
         if isinstance(decision, str):

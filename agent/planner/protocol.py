@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.planner.logical_form import LogicalForm
 from skills.graph import SkillGraph
@@ -139,6 +142,15 @@ class Done:
 
 
 History = Failure | Answer | Correction | Done
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A planner that looks at camera frames itself."""
+
+    def see(self, frame: NDArray[np.uint8]) -> None:
+        """The latest frame of the overhead camera, uint8 [height, width, 3], RGB."""
+        ...
 
 
 class Planner(Protocol):

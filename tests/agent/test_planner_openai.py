@@ -1,18 +1,25 @@
 """The endpoint is a real HTTP server in this process; only what it says is made up."""
 
+import base64
 import gzip
+import io
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from agent.planner.breaker import Breaker
+from agent.planner.choose import make_planner
 from agent.planner.logical_form import LogicalForm
 from agent.planner.openai import OpenAIPlanner
-from agent.planner.protocol import Plan
+from agent.planner.protocol import Plan, Watching
+from agent.sight import shown_to
 from skills.scene import PlaceRegion, Scene, SceneObject
 from traces.errors import TandemError
 from vla_low_level.nouns import Category, Colour, Place
@@ -267,6 +274,34 @@ def test_the_breaker_lets_one_call_through_after_its_rest_and_closes_again() -> 
         breaker.admit()
     breaker.succeeded()
     breaker.admit()
+
+
+def test_a_model_that_takes_images_gets_the_frame_beside_the_scene(serve) -> None:
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:, 32:] = (200, 30, 30)
+    endpoint = serve(says(GOOD))
+    planner = make_planner(f"openai+camera:{endpoint.url}#m")
+    assert isinstance(planner, Watching)
+    look = shown_to(planner, lambda _observation, _before, _held: SCENE)
+    image = SimpleNamespace(rgb=frame)
+    seen = look(SimpleNamespace(images={"overhead": image}), None, None)
+    assert isinstance(planner.plan("put the red cup in the sink", seen, ()), Plan)
+    text, picture = endpoint.requests[0]["messages"][1]["content"]
+    assert text["text"].startswith("Scene (data): ")
+    kind, _, data = picture["image_url"]["url"].partition(",")
+    assert (picture["type"], kind) == ("image_url", "data:image/jpeg;base64")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    assert shown.shape == frame.shape
+    assert abs(shown.astype(int) - frame).mean() < 4
+
+
+def test_others_get_no_picture(serve) -> None:
+    endpoint = serve(says(GOOD))
+    planner = make_planner(f"openai:{endpoint.url}#m")
+    assert isinstance(planner, Watching)
+    planner.see(np.zeros((48, 64, 3), np.uint8))
+    planner.plan("put the red cup in the sink", SCENE, ())
+    assert isinstance(endpoint.requests[0]["messages"][1]["content"], str)
 
 
 def test_the_examples_shown_are_those_most_like_the_instruction(serve) -> None:
