@@ -1,0 +1,58 @@
+// A recorded run on one clock: what the server tells, made ready for the scrubber.
+
+import { count, nodeWords, planWords, scoreValue, scoreWords } from "./words.js";
+
+/** Add to the server's timeline what is looked up often: scores by name, and the log. */
+export function prepare(timeline) {
+  const scoreMap = new Map(timeline.scores.map((score) => [score.name, score.points]));
+  return { ...timeline, scoreMap, log: logOf(timeline), over: overOf(scoreMap) };
+}
+
+function logOf({ plans, nodes, spans }) {
+  const words = new Map(plans.flatMap((plan) => plan.nodes.map((node) => [node.id, node.subgoal])));
+  const entries = [
+    ...plans.map((plan) => ({ t: plan.t, tone: "idle", text: planLine(plan) })),
+    ...nodes.filter((tried) => tried.end !== null).map((tried) => ({ t: tried.end, tone: tried.succeeded ? "ok" : "bad", text: nodeLine(tried, words.get(tried.node) ?? tried.node) })),
+    ...spans.filter((span) => span.name.startsWith("tandem.ask")).map((span) => ({ t: span.start, tone: "ask", text: `Asked: ${span.told}` })),
+    ...spans.flatMap((span) => span.logs).filter((log) => LOUD.test(log.text)).map((log) => ({ t: log.t, tone: "bad", text: log.text.replace(/^tandem\./, "") })),
+    ...spans.filter((span) => span.message).map((span) => ({ t: span.end ?? span.start, tone: "bad", text: span.message })),
+  ];
+  return entries.sort((a, b) => a.t - b.t);
+}
+
+const LOUD = /^tandem\.(monitor\.alarm|body\.stop|body\.reset)/;
+
+function planLine({ version, nodes, reason }) {
+  if (version && !nodes.length) return "Looked again: nothing is left";
+  const why = planWords(reason);
+  return `Plan${version ? ` ${version + 1}` : ""}: ${nodes.length ? count(nodes.length, "step") : "nothing to do"}${why && `, ${why}`}`;
+}
+
+function nodeLine({ attempt, succeeded, reason }, subgoal) {
+  const tries = attempt > 1 ? ` (try ${attempt})` : "";
+  return `${subgoal}${tries}: ${!succeeded && reason ? reason : nodeWords(succeeded ? "done" : "failed")}`;
+}
+
+/** Where a score was over its threshold, first of each stretch. */
+function overOf(scoreMap) {
+  const found = [];
+  for (const [name, points] of scoreMap) {
+    let over = false;
+    for (const [t, score, bound] of points) {
+      if (bound > 0 && score > bound && !over) found.push({ t, text: `${scoreWords(name)} ${scoreValue(name, score)}, threshold ${scoreValue(name, bound)}` });
+      over = bound > 0 && score > bound;
+    }
+  }
+  return found;
+}
+
+/** The last item of a list in order of `t` that is not after `t`; null before the first. */
+export function latest(list, t) {
+  let low = 0, high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle].t <= t + 1e-6) low = middle + 1;
+    else high = middle;
+  }
+  return low ? list[low - 1] : null;
+}
