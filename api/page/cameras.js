@@ -77,11 +77,20 @@ async function loop(turn, signal, view = null) {
   }
 }
 
+/** Let a picture's place have its shape, within what looks well. */
+export function shapeTo(image, element) {
+  image.addEventListener("load", () => {
+    const shape = image.naturalWidth / image.naturalHeight;
+    element.style.aspectRatio = String(Math.min(1.5, Math.max(4 / 3, shape)));
+  });
+}
+
 function slot(name) {
   const image = h("img", { alt: "", hidden: true });
   const caption = h("figcaption", { text: capital(name) });
   const element = h("figure", { class: "view" }, image, caption);
   let frame = null, url = null, shown = name;
+  shapeTo(image, element);
 
   const put = (taken) => {
     const old = url;

@@ -26,8 +26,8 @@ export function commandBox() {
   const hint = h("p", { class: "hint" });
   const examples = h("div", { class: "examples", role: "group", "aria-label": "Examples" });
   const form = h("form", { class: "command" },
-    h("label", { for: "command", text: "What should the robot do?" }),
-    h("div", { class: "box" }, field, submit), problem.element, hint, examples);
+    h("header", { class: "split" }, h("label", { for: "command", text: "What should the robot do?" }), hint),
+    h("div", { class: "box" }, field, submit), problem.element, examples);
 
   const grow = () => {
     field.style.height = "auto";

@@ -1,6 +1,9 @@
 // What the page's small forms share: sending once, and saying what went wrong beside the field.
 
 import { h, say } from "./dom.js";
+import { capital } from "./words.js";
+
+const QUIET = new Set(["UNREACHABLE", "CANCELLED", "STOPPED"]); // codes that add nothing to the words
 
 /** A place for what went wrong, and how to fill and clear it. */
 export function problemLine() {
@@ -11,11 +14,11 @@ export function problemLine() {
 /** What is wrong, and what to do about it. */
 export function errorWords(error) {
   const fix = error.fix ? ` ${sentence(error.fix)}` : "";
-  return `${sentence(error.message)}${fix}${error.code && error.code !== "UNREACHABLE" ? ` (${error.code})` : ""}`;
+  return `${sentence(error.message)}${fix}${error.code && !QUIET.has(error.code) ? ` (${error.code})` : ""}`;
 }
 
 function sentence(text) {
-  const started = text.charAt(0).toUpperCase() + text.slice(1);
+  const started = capital(text || "");
   return /[.?!…]$/.test(started) ? started : `${started}.`;
 }
 

@@ -1,6 +1,7 @@
 // The recorded pictures of a run at a moment: one camera large, the others small.
 
 import { request } from "./api.js";
+import { shapeTo } from "./cameras.js";
 import { h, say } from "./dom.js";
 import { latest } from "./timeline.js";
 import { capital } from "./words.js";
@@ -39,7 +40,8 @@ export function framesView() {
       return [name, { button, view }];
     }));
     strip.replaceChildren(...[...small.values()].map(({ button }) => button));
-    for (const part of [large.element, strip]) part.hidden = names.length === 0;
+    large.element.hidden = names.length === 0;
+    element.classList.toggle("alone", names.length < 2);
     empty.hidden = names.length > 0;
     chosen = null;
     // The camera with most to tell, the nicest of them.
@@ -52,6 +54,7 @@ function slot() {
   const image = h("img", { alt: "", hidden: true }), caption = h("figcaption");
   const element = h("figure", { class: "view" }, image, caption);
   let wanted = null;
+  shapeTo(image, element);
   const show = async (camera, frame, store) => {
     say(caption, `${capital(camera)} · ${frame.t.toFixed(1)} s`);
     if (wanted === frame.image) return;

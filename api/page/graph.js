@@ -4,15 +4,15 @@ import { h, icon, s } from "./dom.js";
 import { layered } from "./layers.js";
 import { nodeWords, stepWords } from "./words.js";
 
-const ROW = 56, BOX = 46, GAP = 34, NARROW = 132, WIDE = 236, PAD = 3;
+const ROW = 56, BOX = 46, GAP = 34, NARROW = 132, WIDE = 288, PAD = 3;
 
-/** The picture; `update(work)` draws the plan of a command's work and the states of its nodes. */
+/** The picture; `update(work, {ended})` draws the plan of a command's work and the states of its nodes. */
 export function graphView() {
   const lines = s("svg", { class: "lines", "aria-hidden": "true" });
   const list = h("ol", { class: "nodes" });
   const sheet = h("div", { class: "sheet" }, lines, list);
   const element = h("div", { class: "graph", role: "region", "aria-label": "Skill graph", tabindex: 0 }, sheet);
-  let plan = null, width = 0, boxes = new Map(), work = null;
+  let plan = null, width = 0, boxes = new Map(), work = null, over = false;
 
   const build = () => {
     const shape = layered(plan.nodes.map((node) => node.id), plan.edges);
@@ -21,13 +21,14 @@ export function graphView() {
     const x = (layer) => PAD + layer * (box + GAP), y = (row) => PAD + row * ROW;
     sheet.style.width = `${x(shape.layers - 1) + box + PAD}px`;
     sheet.style.height = `${y(shape.rows) - (ROW - BOX) + PAD}px`;
-    boxes = new Map(plan.nodes.map((node) => [node.id, boxOf(node, box, x, y, shape.at.get(node.id))]));
+    boxes = new Map(plan.nodes.map((node) => [node.id, boxOf(node, stepWords(node, plan.nodes), box, x, y, shape.at.get(node.id))]));
     list.replaceChildren(...[...boxes.values()].map((found) => found.element));
     lines.replaceChildren(...shape.lines.map((line) => s("path", { d: curve(line, x, y, box), data: ends(line) })), ...joints(shape.lines, x, y));
   };
 
-  const update = (told) => {
+  const update = (told, { ended = over } = {}) => {
     work = told;
+    over = ended;
     element.hidden = !work.plan?.nodes.length;
     if (element.hidden) {
       plan = null;
@@ -38,7 +39,7 @@ export function graphView() {
       width = element.clientWidth;
       build();
     }
-    for (const [id, found] of boxes) paint(found, work.nodes.get(id));
+    for (const [id, found] of boxes) paint(found, work.nodes.get(id), ended);
     for (const path of lines.querySelectorAll("path")) {
       path.dataset.done = path.dataset.from !== "" && work.nodes.get(path.dataset.from)?.status === "done";
     }
@@ -49,8 +50,7 @@ export function graphView() {
   return { element, update };
 }
 
-function boxOf(node, width, x, y, { layer, row }) {
-  const [about, doing] = stepWords(node);
+function boxOf(node, [about, doing], width, x, y, { layer, row }) {
   const mark = h("span", { class: "mark" }), bar = h("i"), state = h("span", { class: "unseen" }), again = h("span", { class: "again" });
   const element = h("li", { title: node.subgoal },
     mark, h("span", { class: "about" }, h("b", { text: about }), h("span", { text: doing })), again, state, bar);
@@ -58,8 +58,8 @@ function boxOf(node, width, x, y, { layer, row }) {
   return { element, mark, bar, state, again, subgoal: node.subgoal, status: null };
 }
 
-function paint(found, told) {
-  const status = told?.status ?? "pending";
+function paint(found, told, ended) {
+  const status = told?.status === "running" && ended ? "halted" : told?.status ?? "pending";
   if (found.status !== status) {
     found.status = status;
     found.element.dataset.status = status;
@@ -68,7 +68,7 @@ function paint(found, told) {
   }
   found.again.textContent = told?.attempt > 1 ? `try ${told.attempt}` : "";
   found.element.title = [found.subgoal, told?.reason].filter(Boolean).join(": ");
-  found.bar.style.width = status === "running" ? `${Math.round(100 * Math.min(1, Math.max(0, told.progress ?? 0)))}%` : "0";
+  found.bar.style.width = told?.status === "running" ? `${Math.round(100 * Math.min(1, Math.max(0, told.progress ?? 0)))}%` : "0";
 }
 
 /** A run of curves through the points of a line, level where it meets a box. */

@@ -69,7 +69,7 @@ function table(runs) {
 /** The last few runs, for the live page. */
 export function recentRuns() {
   const list = h("ul", { class: "recent" });
-  const element = h("section", { class: "card", "aria-label": "Last runs", hidden: true }, h("header", { class: "split" }, h("h2", { text: "Last runs" }), h("a", { href: "#/runs", text: "All runs" })), list);
+  const element = h("section", { class: "card recents", "aria-label": "Last runs", hidden: true }, h("header", { class: "split" }, h("h2", { text: "Last runs" }), h("a", { href: "#/runs", text: "All runs" })), list);
   const load = async () => {
     try {
       const { runs } = await get("/v1/runs?limit=5");

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { announce, h, say } from "./dom.js";
-import { lineForm, once, problemLine } from "./forms.js";
+import { errorWords, lineForm, once, problemLine } from "./forms.js";
 import { command as give } from "./command.js";
 import { graphView } from "./graph.js";
 import { logView } from "./log.js";
@@ -11,6 +11,12 @@ import { adopt, shownCommand, TERMINAL, waitingCommands, workOf } from "./sessio
 import { count, duration, stateWords } from "./words.js";
 import { doneOf } from "./work.js";
 
+const WELCOME = [
+  ["Say it", "In plain words above, or take an example. Several things may match, or one be missing: then the robot asks, or says why not."],
+  ["Watch it", "The steps of the plan appear here and fill in as the arm does them, with the monitor’s scores against their thresholds."],
+  ["Correct it", "“Not the red one”: what is left is planned anew, what is done stays done."],
+  ["Stop it", "The red button or the Escape key, at any time. The arm holds still until you reset it."],
+];
 const LEFT = new Set(["interrupted", "cancelled", "aborted"]);
 
 /** The card. */
@@ -27,11 +33,11 @@ export function nowCard() {
     id: "amend", label: "Correct it while it works", placeholder: "not the red one", button: "Correct",
     send: async (text) => adopt(await post(`/v1/commands/${id}/amend`, { text })),
   });
-  const empty = h("div", { class: "empty" },
+  const empty = h("div", { class: "welcome" },
     h("h2", { text: "Nothing to do yet" }),
-    h("p", { text: "Say what you want in plain words. The steps of the plan appear here and fill in as the arm does them; when something is unclear, the robot asks." }));
+    h("dl", {}, ...WELCOME.flatMap(([term, text]) => [h("dt", { text: term }), h("dd", { text })])));
   const full = h("div", { class: "full" },
-    h("header", {}, h("div", {}, title, badge), facts, result, amended, actions, problem.element),
+    h("header", {}, h("div", { class: "named" }, title, badge), facts, actions, result, amended, problem.element),
     graph.element, amend, scores.element, log.element);
   const element = h("section", { class: "card now", "aria-label": "Command" }, empty, full, queue);
 
@@ -45,13 +51,13 @@ export function nowCard() {
   };
   const actionsOf = (shown) => {
     const ended = TERMINAL.has(shown.state);
-    const again = h("button", { type: "button", text: "Do it again" });
+    const again = h("button", { type: "button", text: "Repeat" });
     again.addEventListener("click", () => once(again, problem, () => give(shown.instruction)));
     return [
       !ended && shown.state !== "cancelling" && act("Cancel", "cancel", "Cancelling"),
-      ended && LEFT.has(shown.state) && act("Go on with what is left", "resume"),
+      ended && LEFT.has(shown.state) && act("Resume", "resume", "Going on with what is left"),
       ended && again,
-      ended && shown.run && h("a", { class: "button", href: `#/runs/${encodeURIComponent(shown.run)}`, text: "Look at the run" }),
+      ended && shown.run && h("a", { class: "button", href: `#/runs/${encodeURIComponent(shown.run)}`, text: "Open the run" }),
     ].filter(Boolean);
   };
 
@@ -76,7 +82,7 @@ export function nowCard() {
     if (key !== actionKey) actions.replaceChildren(...actionsOf(shown));
     actionKey = key;
     amend.hidden = !["executing", "needs_help"].includes(shown.state);
-    graph.update(work);
+    graph.update(work, { ended: TERMINAL.has(shown.state) });
     scores.update(work);
     log.update(work.log);
   };
@@ -100,7 +106,7 @@ function factsOf(shown, work) {
 function drawResult(element, { result, state }) {
   element.hidden = !result || state === "succeeded";
   if (element.hidden) return;
-  say(element, [result.message, result.fix && `To do: ${result.fix}.`, result.code && `(${result.code})`].filter(Boolean).join(" "));
+  say(element, errorWords(result));
 }
 
 function drawQueue(element, waiting, problem) {

@@ -17,7 +17,7 @@ const POLL_MS = 1_000;
 
 /** The page. */
 export function runPage() {
-  const title = h("h1"), badge = h("span", { class: "badge" }), facts = h("p", { class: "facts" }), result = h("p", { class: "result" });
+  const title = h("h1"), badge = h("span", { class: "badge" }), facts = h("p", { class: "facts" }), result = h("p", { class: "result", hidden: true });
   const wait = h("p", { class: "empty", role: "status" });
   const seek = (t) => bar.seek(t);
   const frames = framesView(), graph = graphView(), scores = scoreView({ onSeek: seek }), log = logView({ onSeek: seek }), tree = treeView({ onSeek: seek });
@@ -25,16 +25,17 @@ export function runPage() {
   const replays = replayButtons();
   const back = h("a", { class: "back", href: "#/runs" }, icon("back"), "Runs");
   const body = h("div", { class: "columns" },
-    h("div", { class: "left" }, frames.element, h("div", { class: "card" }, log.element)),
+    h("div", { class: "left" }, frames.element, h("div", { class: "card happened" }, log.element)),
     h("div", { class: "right" }, h("section", { class: "card", "aria-label": "Plan and monitor" }, graph.element, scores.element)));
   const whole = h("div", { class: "whole" }, body, tree.element, bar.element);
   const element = h("div", { class: "page run" }, h("header", { class: "head" }, back, h("div", { class: "named" }, title, badge), facts, result, replays.element), wait, whole);
   let timeline = null, shown = "";
 
   const at = (t) => {
+    if (!timeline) return;
     const work = workAt(timeline, t);
     frames.at(t);
-    graph.update(work);
+    graph.update(work, { ended: t >= timeline.length });
     scores.update(work, { length: timeline.length, cursor: t });
     log.update(timeline.log, t);
     tree.at(t);
@@ -47,10 +48,10 @@ export function runPage() {
     say(title, run.command || run.name);
     say(badge, word);
     badge.dataset.tone = tone;
-    const told = [when(run.started_at), duration(run.duration_s), run.chunks > 0 && count(run.chunks, "chunk"), run.scene, run.arm, Number.isInteger(run.seed) && `seed ${run.seed}`, run.lost > 0 && `${count(run.lost, "span")} lost`];
+    const told = [when(run.started_at), duration(run.duration_s), run.chunks > 0 && count(run.chunks, "chunk"), run.scene?.replaceAll("_", " "), run.arm?.replaceAll("_", " "), Number.isInteger(run.seed) && `seed ${run.seed}`, run.lost > 0 && `${count(run.lost, "span")} lost`];
     say(facts, told.filter(Boolean).join(" · "));
     result.hidden = !run.result || run.outcome === "succeeded";
-    say(result, run.result ? [run.result.message, run.result.fix && `To do: ${run.result.fix}.`, run.result.code && `(${run.result.code})`].filter(Boolean).join(" ") : "");
+    say(result, run.result ? errorWords(run.result) : "");
   };
 
   const load = async (name) => {

@@ -64,10 +64,12 @@ function draw(chart, work, names, front, { length, cursor }) {
   }
   parts.push(s("line", { class: "threshold", x1: 0, x2: width, y1: y(1), y2: y(1) }), s("text", { class: "threshold", x: 0, y: y(1) - 5, text: "threshold" }));
   parts.push(s("line", { class: "axis", x1: 0, x2: width, y1: y(0), y2: y(0) }));
-  for (const t of ticks(from, to)) parts.push(s("text", { x: x(t), y: HEIGHT - 3, "text-anchor": t - from < 1 ? "start" : to - t < 1 ? "end" : "middle", text: duration(t).replace(".0", "") }));
+  for (const t of ticks(from, to)) parts.push(s("text", { x: x(t), y: HEIGHT - 3, "text-anchor": anchor(x(t), width), text: duration(t).replace(".0", "") }));
   if (cursor !== undefined) parts.push(s("line", { class: "cursor", x1: x(cursor), x2: x(cursor), y1: 0, y2: y(0) }));
   chart.replaceChildren(...parts);
 }
+
+const anchor = (at, width) => (at < 20 ? "start" : at > width - 26 ? "end" : "middle");
 
 /** At most two points a pixel; of several the highest stays, for it is what matters. */
 function thin(points, width) {

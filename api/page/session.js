@@ -46,8 +46,9 @@ export const waitingCommands = () => newestFirst().filter((c) => c.state === "ac
 /** What is known of a command's work. */
 export const workOf = (command) => session.works.get(command?.id) ?? nothing();
 
-/** Take in a command as a response told it. */
+/** Take in a command as a response told it; where the stream is up it knows better, and may already be further. */
 export function adopt(command) {
+  if (session.link === "live" && session.commands.has(command.id)) return;
   session.commands.set(command.id, command);
   changed();
 }

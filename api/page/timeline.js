@@ -1,6 +1,7 @@
 // A recorded run on one clock: what the server tells, made ready for the scrubber.
 
-import { count, nodeWords, planWords, scoreValue, scoreWords } from "./words.js";
+import { count, planWords, scoreValue, scoreWords } from "./words.js";
+import { endLine } from "./work.js";
 
 /** Add to the server's timeline what is looked up often: scores by name, and the log. */
 export function prepare(timeline) {
@@ -9,10 +10,10 @@ export function prepare(timeline) {
 }
 
 function logOf({ plans, nodes, spans }) {
-  const words = new Map(plans.flatMap((plan) => plan.nodes.map((node) => [node.id, node.subgoal])));
+  const planAt = (t) => plans.findLast((plan) => plan.nodes.length && plan.t <= t);
   const entries = [
     ...plans.map((plan) => ({ t: plan.t, tone: "idle", text: planLine(plan) })),
-    ...nodes.filter((tried) => tried.end !== null).map((tried) => ({ t: tried.end, tone: tried.succeeded ? "ok" : "bad", text: nodeLine(tried, words.get(tried.node) ?? tried.node) })),
+    ...nodes.filter((tried) => tried.end !== null).map((tried) => ({ t: tried.end, tone: tried.succeeded ? "ok" : "bad", text: endLine(planAt(tried.start), tried) })),
     ...spans.filter((span) => span.name.startsWith("tandem.ask")).map((span) => ({ t: span.start, tone: "ask", text: `Asked: ${span.told}` })),
     ...spans.flatMap((span) => span.logs).filter((log) => LOUD.test(log.text)).map((log) => ({ t: log.t, tone: "bad", text: log.text.replace(/^tandem\./, "") })),
     ...spans.filter((span) => span.message).map((span) => ({ t: span.end ?? span.start, tone: "bad", text: span.message })),
@@ -26,11 +27,6 @@ function planLine({ version, nodes, reason }) {
   if (version && !nodes.length) return "Looked again: nothing is left";
   const why = planWords(reason);
   return `Plan${version ? ` ${version + 1}` : ""}: ${nodes.length ? count(nodes.length, "step") : "nothing to do"}${why && `, ${why}`}`;
-}
-
-function nodeLine({ attempt, succeeded, reason }, subgoal) {
-  const tries = attempt > 1 ? ` (try ${attempt})` : "";
-  return `${subgoal}${tries}: ${!succeeded && reason ? reason : nodeWords(succeeded ? "done" : "failed")}`;
 }
 
 /** Where a score was over its threshold, first of each stretch. */

@@ -36,7 +36,7 @@ const ROBOT = {
 /** Word and tone of the robot's state. */
 export const robotWords = (robot) => (robot.latched ? ROBOT.stopped : ROBOT[robot.state]) ?? [robot.state, "idle"];
 
-const NODES = { pending: "to do", running: "running", done: "done", failed: "failed" };
+const NODES = { pending: "to do", running: "running", halted: "broken off", done: "done", failed: "failed" };
 
 /** A node's status in words. */
 export const nodeWords = (status) => NODES[status] ?? status;
@@ -52,11 +52,25 @@ const FURNITURE = { open_drawer: "drawer", close_drawer: "drawer", press: "lamp"
 
 const plain = (name) => String(name ?? "").replaceAll("_", " ").trim();
 
-/** A step as [what it is about, what is done]. */
-export function stepWords({ id, skill, subgoal, arguments: told = {} }) {
+/** A step as [what it is about, what is done]; `others` are the steps of the same plan. */
+export function stepWords({ id, skill, subgoal, arguments: told = {} }, others = []) {
   const about = told.object ?? FURNITURE[skill];
   if (!about || !skill) return [capital(subgoal || plain(id)), ""];
-  return [capital(plain(about)), DOING[skill]?.(told) ?? plain(skill).split(" ")[0]];
+  return [capital(thing(about, others)), DOING[skill]?.(told) ?? plain(skill).split(" ")[0]];
+}
+
+/** An object's id in words; its number only where the plan has another one like it. */
+function thing(id, others) {
+  const stem = id.replace(/_\d+$/, "");
+  const twin = others.some((node) => node.arguments?.object?.replace(/_\d+$/, "") === stem && node.arguments.object !== id);
+  return plain(twin ? id : stem);
+}
+
+/** A step in one line. */
+export function stepLine(node, others) {
+  const [about, doing] = stepWords(node, others);
+  const [verb, ...rest] = doing.split(/ (?=in |on |to |for )/);
+  return doing ? capital([verb, "the", about.toLowerCase(), ...rest].join(" ")) : about;
 }
 
 const SCORES = {
@@ -108,7 +122,7 @@ export function duration(seconds) {
 export function when(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return "";
-  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (date.toDateString() === new Date().toDateString()) return time;
   return `${date.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
 }

@@ -1,6 +1,6 @@
 // What is known of one command's work: the same shape whether it happens now or is read from a recording.
 
-import { count, nodeWords, planWords, scoreValue, scoreWords } from "./words.js";
+import { capital, count, nodeWords, planWords, scoreValue, scoreWords, stepLine } from "./words.js";
 
 /**
  * Nothing known yet. `plan` is {version, reason, nodes, edges}; `nodes` maps an id to {status, attempt, progress, reason};
@@ -28,6 +28,13 @@ export function fold(work, event) {
   return work;
 }
 
+/** How a try of a node ended, in one line. */
+export function endLine(plan, { node, attempt, succeeded, reason }) {
+  const found = plan?.nodes.find((other) => other.id === node) ?? { id: node };
+  const tries = attempt > 1 ? ` (try ${attempt})` : "";
+  return `${stepLine(found, plan?.nodes)}${tries}: ${!succeeded && reason ? reason : nodeWords(succeeded ? "done" : "failed")}`;
+}
+
 const note = (work, tone, text) => work.log.push({ t: work.t, tone, text });
 
 const FOLDS = {
@@ -48,10 +55,9 @@ const FOLDS = {
     const steps = plan.nodes.length ? count(plan.nodes.length, "step") : "nothing to do";
     note(work, "idle", `Plan${plan.version ? ` ${plan.version + 1}` : ""}: ${steps}${why && `, ${why}`}`);
   },
-  node(work, { node, status, attempt, subgoal, reason }) {
+  node(work, { node, status, attempt, reason }) {
     work.nodes.set(node, { status, attempt, reason, progress: status === "running" ? 0 : null });
-    const tries = attempt > 1 ? ` (try ${attempt})` : "";
-    if (status !== "running") note(work, status === "done" ? "ok" : "bad", `${subgoal || node}${tries}: ${reason && status === "failed" ? reason : nodeWords(status)}`);
+    if (status !== "running") note(work, status === "done" ? "ok" : "bad", endLine(work.plan, { node, attempt, reason, succeeded: status === "done" }));
   },
   progress(work, { node, progress }) {
     const known = work.nodes.get(node);
@@ -69,10 +75,10 @@ const FOLDS = {
     else work.log.push({ t: work.t, tone: level === "alarm" ? "bad" : "ask", text, score: name });
   },
   question(work, { text, answer }) {
-    note(work, "ask", answer === undefined || answer === null ? text : `Answered: ${answer}`);
+    note(work, "ask", answer === undefined || answer === null ? capital(text) : `Answered: ${answer}`);
   },
   outcome(work, { outcome, message, code }) {
-    note(work, outcome === "succeeded" ? "ok" : "bad", `${message || outcome}${code && ` (${code})`}`);
+    note(work, outcome === "succeeded" ? "ok" : "bad", `${capital(message || outcome)}${code && ` (${code})`}`);
   },
 };
 
@@ -82,7 +88,8 @@ export function workAt(timeline, t) {
   work.t = t;
   work.scores = timeline.scoreMap;
   const now = (list, start) => list.filter((item) => start(item) <= t + 1e-6);
-  work.plan = now(timeline.plans, (plan) => plan.t).findLast((plan) => plan.nodes.length) ?? null;
+  const plans = timeline.plans.filter((plan) => plan.nodes.length);
+  work.plan = now(plans, (plan) => plan.t).at(-1) ?? plans[0] ?? null;
   for (const tried of now(timeline.nodes, (node) => node.start)) {
     if (!work.plan || tried.start < work.plan.t - 1e-6) continue;
     const ended = tried.end !== null && tried.end <= t + 1e-6;
