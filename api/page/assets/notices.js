@@ -9,7 +9,7 @@ export function notice(key, tone, text, fix = "", action = null) {
   const signature = [tone, text, fix].join("\n");
   if (shown.get(key)?.signature === signature) return;
   const words = h("p", {}, h("strong", { text }), fix && ` ${fix}`);
-  const element = h("div", { class: "notice", data: { tone, notice: key } }, icon(tone === "ask" ? "ask" : "failed"), words, action);
+  const element = h("div", { class: "notice", data: { tone, notice: key } }, icon({ ask: "ask", run: "running" }[tone] ?? "failed"), words, action);
   if (shown.has(key)) shown.get(key).element.replaceWith(element);
   else $("notices").append(element);
   shown.set(key, { element, signature });

@@ -26,7 +26,7 @@ export function questionCard() {
     element.replaceChildren(
       image,
       h("div", { class: "asked" },
-        h("h2", {}, icon("ask"), capital(question.text)), left,
+        h("header", { class: "split" }, h("h2", {}, icon("ask"), capital(question.text)), left),
         options.length > 0 && h("div", { class: "options", role: "group", "aria-label": "Answers" }, ...options),
         problem.element, free));
     announce(`The robot asks: ${question.text}`);

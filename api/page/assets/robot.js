@@ -10,8 +10,8 @@ import { robotWords } from "./words.js";
 let told = null;
 
 /** Show the session's robot. */
-export function drawRobot({ link, robot, error }) {
-  const [word, tone] = link === "lost" ? ["No connection", "ask"] : robot ? robotWords(robot) : ["Connecting", "idle"];
+export function drawRobot({ link, robot, error, commands }) {
+  const [word, tone] = link === "lost" ? ["No connection", "ask"] : robot ? robotWords(robot, commands.get(robot.command)) : ["Connecting", "idle"];
   const badge = $("robot-state");
   say(badge, word);
   badge.dataset.tone = tone;
@@ -25,6 +25,7 @@ export function drawRobot({ link, robot, error }) {
 function bands(link, robot, error) {
   band("link", link === "lost", "ask", "Connection lost, trying again.", "What you see may be old. Stop still works: it has a line of its own.");
   band("error", link === "live" && error, "bad", error?.message, error?.fix && `${error.fix}.`);
+  band("starting", robot?.state === "starting", "run", "The robot is waking up.", "A command that is given now begins when it is ready.");
   band("lost", robot?.state === "lost", "bad", "The arm’s process is gone; the arm holds still.", "It is being started again. If this stays, look into the terminal of “tandem serve”.");
   if (robot?.latched) notice("latched", "bad", "The arm is stopped and holds still.", latchWords(robot), resetForm());
   else clearNotice("latched");

@@ -33,8 +33,12 @@ const ROBOT = {
   lost: ["Arm lost", "bad"],
 };
 
-/** Word and tone of the robot's state. */
-export const robotWords = (robot) => (robot.latched ? ROBOT.stopped : ROBOT[robot.state]) ?? [robot.state, "idle"];
+/** Word and tone of the robot's state, `command` being what it is at. */
+export function robotWords(robot, command) {
+  if (robot.latched) return ROBOT.stopped;
+  if (command?.state === "needs_help") return ["Asks you", "ask"];
+  return ROBOT[robot.state] ?? [robot.state, "idle"];
+}
 
 const NODES = { pending: "to do", running: "running", halted: "broken off", done: "done", failed: "failed" };
 

@@ -21,6 +21,8 @@ export function fold(work, event) {
   if (event.seq <= work.seq) return work;
   work.seq = event.seq;
   const at = Date.parse(event.at) / 1000;
+  const started = event.type === "command" && Date.parse(event.data.started_at) / 1000;
+  if (started > 0) work.began = started;
   work.began ??= at;
   work.t = Math.max(0, at - work.began);
   FOLDS[event.type]?.(work, event.data);
