@@ -37,7 +37,7 @@ export function nowCard() {
     h("h2", { text: "Nothing to do yet" }),
     h("dl", {}, ...WELCOME.flatMap(([term, text]) => [h("dt", { text: term }), h("dd", { text })])));
   const full = h("div", { class: "full" },
-    h("header", {}, h("div", { class: "named" }, title, badge), facts, actions, result, amended, problem.element),
+    h("header", {}, title, h("div", { class: "state" }, badge, facts), actions, result, amended, problem.element),
     graph.element, amend, scores.element, log.element);
   const element = h("section", { class: "card now", "aria-label": "Command" }, empty, full, queue);
 

@@ -16,7 +16,7 @@ export function scoreView({ onSeek } = {}) {
 
   const update = (work, view = {}) => {
     drawn = [work, view];
-    const names = [...work.scores].filter(([, points]) => points.some((p) => p[2] > 0 && Number.isFinite(p[2]))).map(([name]) => name);
+    const names = [...work.scores].filter(([name, points]) => !name.startsWith("guard") && points.some((p) => p[2] > 0 && Number.isFinite(p[2]))).map(([name]) => name);
     element.hidden = names.length === 0;
     if (element.hidden) return;
     const front = [chosen, ...FIRST, names[0]].find((name) => names.includes(name));

@@ -41,7 +41,7 @@ function ask() {
   const signal = AbortSignal.timeout(2 * DOUBT_MS);
   return [
     fetch(listener(), { method: "POST", keepalive: true, signal }).then(confirmed),
-    request("/v1/robot/stop", { method: "POST", body: {}, signal }).then(confirmed),
+    request("/v1/robot/stop", { method: "POST", body: { reason: "stop button of the page" }, signal }).then(confirmed),
   ];
 }
 

@@ -1,6 +1,6 @@
 // A recorded run on one clock: what the server tells, made ready for the scrubber.
 
-import { count, planWords, scoreValue, scoreWords } from "./words.js";
+import { count, planWords, scoreLine } from "./words.js";
 import { endLine } from "./work.js";
 
 /** Add to the server's timeline what is looked up often: scores by name, and the log. */
@@ -35,7 +35,7 @@ function overOf(scoreMap) {
   for (const [name, points] of scoreMap) {
     let over = false;
     for (const [t, score, bound] of points) {
-      if (bound > 0 && score > bound && !over) found.push({ t, text: `${scoreWords(name)} ${scoreValue(name, score)}, threshold ${scoreValue(name, bound)}` });
+      if (bound > 0 && score > bound && !over) found.push({ t, text: scoreLine(name, score, bound) });
       over = bound > 0 && score > bound;
     }
   }

@@ -89,6 +89,12 @@ const SCORES = {
 /** A score's name. */
 export const scoreWords = (name) => SCORES[name] ?? capital(name.replace(/_(m|s|share)$/, "").replaceAll("_", " "));
 
+/** A score that is worth a word, against its threshold; of the guard the name says all. */
+export function scoreLine(name, score, threshold) {
+  if (name.startsWith("guard")) return `Guard: ${name.replace(/^guard_?/, "").replaceAll("_", " ") || "intervened"}`;
+  return `${scoreWords(name)} ${scoreValue(name, score)}, threshold ${scoreValue(name, threshold)}`;
+}
+
 /** A score's value, in a unit one can read. */
 export function scoreValue(name, value) {
   if (!Number.isFinite(value)) return "–";

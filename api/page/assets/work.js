@@ -1,6 +1,6 @@
 // What is known of one command's work: the same shape whether it happens now or is read from a recording.
 
-import { capital, count, nodeWords, planWords, scoreValue, scoreWords, stepLine } from "./words.js";
+import { capital, count, nodeWords, planWords, scoreLine, stepLine } from "./words.js";
 
 /**
  * Nothing known yet. `plan` is {version, reason, nodes, edges}; `nodes` maps an id to {status, attempt, progress, reason};
@@ -72,7 +72,7 @@ const FOLDS = {
     if (points.length > MAX_POINTS) points.splice(0, points.length - MAX_POINTS);
     if (level !== "warn" && level !== "alarm") return;
     const last = work.log.at(-1);
-    const text = `${scoreWords(name)} ${scoreValue(name, score)}, threshold ${scoreValue(name, threshold)}`;
+    const text = scoreLine(name, score, threshold);
     if (last?.score === name) Object.assign(last, { text, tone: level === "alarm" ? "bad" : last.tone });
     else work.log.push({ t: work.t, tone: level === "alarm" ? "bad" : "ask", text, score: name });
   },
