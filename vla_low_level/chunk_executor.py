@@ -24,7 +24,7 @@ from vla_low_level.seams import SMOOTH, Blend
 
 # How long a look at the body is put off while nothing is expected.
 POLL_S = 0.02
-# A policy that does not think ahead may be so often too late, on a busy machine, before it is said to be slow.
+# So often a policy that does not think ahead may be too late before it is said to be slow.
 LATE_IN_A_ROW = 10
 
 

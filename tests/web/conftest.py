@@ -91,9 +91,24 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The scene with two red cups."""
     home, port = tmp_path_factory.mktemp("serve"), free_ports()
     told = home / "serve.log"
-    command = [sys.executable, "-m", "api.cli", "serve", "--scene", "two_red_cups", "--seed", "7", "--port", str(port), "--runs", str(home / "runs")]
+    command = [
+        sys.executable,
+        "-m",
+        "api.cli",
+        "serve",
+        "--scene",
+        "two_red_cups",
+        "--seed",
+        "7",
+        "--port",
+        str(port),
+        "--runs",
+        str(home / "runs"),
+    ]
     with told.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "TANDEM_STATE": str(home / "state")})
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, "TANDEM_STATE": str(home / "state")}
+        )
     try:
         until(lambda: (home / "state/token").is_file() and "#token=" in told.read_text(), told.read_text)
         robot = Served(f"http://127.0.0.1:{port}", (home / "state/token").read_text().strip())
@@ -154,7 +169,9 @@ def picture(tmp_path: Path) -> Callable[[Any, str], None]:
         page.screenshot(path=raw, animations="disabled")
         # A palette is enough for a drawing, and a quarter of the bytes.
         with Image.open(raw) as image:
-            image.convert("RGB").quantize(255, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+            image.convert("RGB").quantize(255, dither=Image.Dither.NONE).save(
+                folder / f"{name}.png", optimize=True
+            )
         assert 10_000 < (folder / f"{name}.png").stat().st_size < 300_000
 
     return take

@@ -1,4 +1,4 @@
-"""The page against a real robot: what a person does with it, from start to end, in this order, on one robot."""
+"""The page against a real robot: what a person does with it, in this order, on one robot."""
 
 import re
 from collections.abc import Callable
@@ -61,7 +61,9 @@ def test_the_graph_fills_until_the_command_is_done(open_page: Open, picture: Any
     page = open_page()  # opened in the middle: what happened before is told as well
     page.wait_for_selector('.nodes [data-status="running"]')
     assert "Answered: red cup on the left" in page.inner_text(".log")
-    page.wait_for_function("parseFloat(document.querySelector('.nodes [data-status=running] i')?.style.width) > 0")
+    page.wait_for_function(
+        "parseFloat(document.querySelector('.nodes [data-status=running] i')?.style.width) > 0"
+    )
     page.wait_for_function("(document.querySelector('.chart .front')?.getAttribute('d').length ?? 0) > 100")
     picture(page, "web-live")
     page.wait_for_selector('.nodes [data-status="done"]')
@@ -94,7 +96,10 @@ def test_a_stop_in_motion(open_page: Open, picture: Any, served: Any, by: str) -
 def test_the_stop_works_while_the_stream_is_down_and_the_page_says_so(open_page: Open, served: Any) -> None:
     page = open_page()
     page.route("**/v1/events", lambda route: route.abort())
-    page.route("**/v1/robot/stop", lambda route: route.continue_() if served.address not in route.request.url else route.abort())
+    page.route(
+        "**/v1/robot/stop",
+        lambda route: route.continue_() if served.address not in route.request.url else route.abort(),
+    )
     page.evaluate("dispatchEvent(new Event('online'))")
     page.reload()
     page.wait_for_selector('[data-notice="link"]')
@@ -116,7 +121,7 @@ def test_a_finished_run_is_scrubbed(open_page: Open, picture: Any, served: Any) 
     first, last = timeline["nodes"][0], timeline["nodes"][-1]
     seen = []
     for t in (first["start"] - 0.01, (first["start"] + first["end"]) / 2, last["end"] + 0.01):
-        page.evaluate("t => { const s = document.getElementById('time'); s.value = t; s.dispatchEvent(new Event('input')); }", t)
+        page.eval_on_selector("#time", "(s, t) => { s.value = t; s.dispatchEvent(new Event('input')); }", t)
         page.wait_for_timeout(1500)
         cursor = float(page.get_attribute(".chart .cursor", "x1"))
         width = page.evaluate("document.querySelector('.chart').clientWidth")
@@ -153,7 +158,7 @@ def test_the_history_is_filtered(open_page: Open, picture: Any) -> None:
 
 def test_markup_in_a_command_stays_text(open_page: Open) -> None:
     page = open_page()
-    evil = "<img src=x onerror=\"window.pwned=1\"> please <script>window.pwned=1</script>"
+    evil = '<img src=x onerror="window.pwned=1"> please <script>window.pwned=1</script>'
     say(page, evil)
     page.wait_for_selector(".now .badge:is([data-tone=ask], [data-tone=bad])")
     assert page.inner_text(".now h2") == evil
@@ -169,7 +174,10 @@ def test_axe_finds_nothing(open_page: Open, served: Any, scheme: str, size: str)
     for path, ready in (("#/", "#command"), ("#/runs", "tbody"), (f"#/runs/{run}", ".run .nodes li")):
         page = open_page(path, size=size, scheme=scheme)
         page.wait_for_selector(ready)
-        found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+        found = axe.run(
+            page,
+            options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+        )
         assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found.response["violations"]] == []
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0, f"{path} is {wide} px too wide"

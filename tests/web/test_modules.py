@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ def call(modules: Any, module: str, function: str, *arguments: object) -> Any:
 
 LAYOUT = """(() => { const l = m.layered(args[0], args[1]);
   return {layers: l.layers, rows: l.rows, at: [...l.at].map(([id, s]) => [id, {layer: s.layer, row: s.row}]),
-    lines: l.lines.map((line) => line.map((p) => ({layer: p.layer, row: p.row, joint: Boolean(p.joint), id: p.id ?? null})))}; })()"""
+    lines: l.lines.map((line) => line.map((p) =>
+      ({layer: p.layer, row: p.row, joint: Boolean(p.joint), id: p.id ?? null})))}; })()"""
 
 
 def layout(modules: Any, ids: list[str], edges: list[tuple[str, str]]) -> dict[str, Any]:
@@ -58,10 +60,17 @@ def test_any_graph_has_room(modules: Any, seed: int) -> None:
     for layer in range(told["layers"]):
         rows = sorted(spot["row"] for spot in told["at"].values() if spot["layer"] == layer)
         assert rows[0] >= -1e-9
-        assert all(below - above >= 1 - 1e-9 for above, below in zip(rows, rows[1:], strict=False))
+        assert all(below - above >= 1 - 1e-9 for above, below in pairwise(rows))
 
 
-NODES = [{"id": "pick_red_cup_1", "skill": "pick", "subgoal": "pick red cup 1", "arguments": {"object": "red_cup_1"}}]
+NODES = [
+    {
+        "id": "pick_red_cup_1",
+        "skill": "pick",
+        "subgoal": "pick red cup 1",
+        "arguments": {"object": "red_cup_1"},
+    }
+]
 
 
 def event(seq: int, kind: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +79,8 @@ def event(seq: int, kind: str, data: dict[str, Any]) -> dict[str, Any]:
 
 PLAN = {"version": 0, "reason": "initial", "nodes": NODES, "edges": []}
 FOLD = """(() => { const w = m.nothing(); for (const e of args[0]) m.fold(w, e);
-  return {t: w.t, before: w.before, plan: w.plan && w.plan.version, nodes: Object.fromEntries(w.nodes), scores: Object.fromEntries(w.scores), log: w.log}; })()"""
+  return {t: w.t, before: w.before, plan: w.plan && w.plan.version, nodes: Object.fromEntries(w.nodes),
+  scores: Object.fromEntries(w.scores), log: w.log}; })()"""
 
 
 def node(status: str, attempt: int = 1, reason: str = "") -> dict[str, Any]:
@@ -97,7 +107,12 @@ def test_nothing_left_keeps_what_was_done_in_view(modules: Any) -> None:
 
 def test_a_new_plan_counts_what_the_old_one_did_and_says_why_it_came(modules: Any) -> None:
     later = {**PLAN, "version": 1, "reason": "postcondition"}
-    events = [event(1, "plan", PLAN), event(2, "node", node("done")), event(3, "plan", later), event(4, "node", node("failed", 2, "slipped"))]
+    events = [
+        event(1, "plan", PLAN),
+        event(2, "node", node("done")),
+        event(3, "plan", later),
+        event(4, "node", node("failed", 2, "slipped")),
+    ]
     told = call(modules, "work.js", FOLD, events)
     assert (told["before"], told["plan"]) == (1, 1)
     lines = [entry["text"] for entry in told["log"]]
@@ -106,11 +121,33 @@ def test_a_new_plan_counts_what_the_old_one_did_and_says_why_it_came(modules: An
 
 
 def test_a_recorded_run_at_any_second(modules: Any) -> None:
-    tried = [{"node": "pick_red_cup_1", "attempt": 1, "start": 2.0, "end": 6.0, "succeeded": True, "reason": "seen"}]
-    timeline = {"length": 10.0, "spans": [], "frames": {}, "scores": [], "plans": [{**PLAN, "t": 1.0}], "nodes": tried, "moments": []}
-    at = "(() => { const w = m.workAt({...args[0], scoreMap: new Map()}, args[1]); return Object.fromEntries(w.nodes); })()"
+    tried = [
+        {
+            "node": "pick_red_cup_1",
+            "attempt": 1,
+            "start": 2.0,
+            "end": 6.0,
+            "succeeded": True,
+            "reason": "seen",
+        }
+    ]
+    timeline = {
+        "length": 10.0,
+        "spans": [],
+        "frames": {},
+        "scores": [],
+        "plans": [{**PLAN, "t": 1.0}],
+        "nodes": tried,
+        "moments": [],
+    }
+    at = "Object.fromEntries(m.workAt({...args[0], scoreMap: new Map()}, args[1]).nodes)"
     assert call(modules, "work.js", at, timeline, 1.5) == {}
-    assert call(modules, "work.js", at, timeline, 4.0)["pick_red_cup_1"] == {"status": "running", "attempt": 1, "reason": "seen", "progress": 0.5}
+    assert call(modules, "work.js", at, timeline, 4.0)["pick_red_cup_1"] == {
+        "status": "running",
+        "attempt": 1,
+        "reason": "seen",
+        "progress": 0.5,
+    }
     assert call(modules, "work.js", at, timeline, 6.0)["pick_red_cup_1"]["status"] == "done"
 
 
@@ -129,14 +166,23 @@ def test_blocks_of_a_stream(modules: Any, block: str, told: object) -> None:
 
 
 def test_twins_are_told_apart_by_number_and_others_are_not(modules: Any) -> None:
-    cups = [{"id": f"pick_{k}", "skill": "pick", "subgoal": "", "arguments": {"object": f"red_cup_{k}"}} for k in (1, 2)]
+    cups = [
+        {"id": f"pick_{k}", "skill": "pick", "subgoal": "", "arguments": {"object": f"red_cup_{k}"}}
+        for k in (1, 2)
+    ]
     line = "m.stepLine(args[0], args[1])"
     assert call(modules, "words.js", line, cups[0], cups) == "Pick up the red cup 1"
     assert call(modules, "words.js", line, cups[0], cups[:1]) == "Pick up the red cup"
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"), [("tracking_m", 0.0149, "15 mm"), ("still_s", 2.0, "2.0 s"), ("clamped_share", 0.25, "25 %"), ("ood", 1.234, "1.2")]
+    ("name", "value", "told"),
+    [
+        ("tracking_m", 0.0149, "15 mm"),
+        ("still_s", 2.0, "2.0 s"),
+        ("clamped_share", 0.25, "25 %"),
+        ("ood", 1.234, "1.2"),
+    ],
 )
 def test_scores_have_units(modules: Any, name: str, value: float, told: str) -> None:
     assert call(modules, "words.js", f"m.scoreValue({json.dumps(name)}, {value})") == told

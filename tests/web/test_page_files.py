@@ -10,8 +10,12 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "api/page"
 ASSETS = PAGE / "assets"
 SCRIPTS = sorted(ASSETS.glob("*.js"))
-MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function|setHTML|srcdoc")
-OWN = re.compile(r"https?://(www\.w3\.org/2000/svg|127\.0\.0\.1:8420)")  # a namespace, and an example of a link
+MARKUP = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function|setHTML|srcdoc"
+)
+OWN = re.compile(
+    r"https?://(www\.w3\.org/2000/svg|127\.0\.0\.1:8420)"
+)  # a namespace, and an example of a link
 
 
 class Tags(HTMLParser):
@@ -33,7 +37,9 @@ def test_a_script_sets_text_only_and_is_short(path: Path) -> None:
         assert (ASSETS / module).is_file(), module
 
 
-@pytest.mark.parametrize("path", [*SCRIPTS, ASSETS / "style.css", ASSETS / "icon.svg", PAGE / "index.html"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [*SCRIPTS, ASSETS / "style.css", ASSETS / "icon.svg", PAGE / "index.html"], ids=lambda p: p.name
+)
 def test_no_address_outside_the_machine(path: Path) -> None:
     assert "://" not in OWN.sub("", path.read_text())
 

@@ -1,4 +1,4 @@
-"""Is every ink readable on every ground it is used on? Computed from the stylesheet, by WCAG 2.2's formula."""
+"""Is every ink readable on the grounds it is used on? Computed from the stylesheet, by WCAG 2.2's formula."""
 
 import re
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_the_formula() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("ink", "ground", "least"), PAIRS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("ink", "ground", "least"), PAIRS, ids=str)
 def test_contrast(ink: str, ground: str, least: float, scheme: str) -> None:
     tones = {name: pair.split(", ")[scheme == "dark"] for name, pair in TOKENS.items()}
     assert contrast(tones[ink], tones[ground]) >= least, f"{ink} {tones[ink]} on {ground} {tones[ground]}"
