@@ -96,6 +96,19 @@ def test_events_are_folded_once_however_often_they_come(modules: Any) -> None:
     assert [entry["text"] for entry in told["log"]] == ["Plan: 1 step"]
 
 
+def test_whatever_the_monitor_finds_strangest_is_one_line(modules: Any) -> None:
+    told = {"level": "pass", "score": 0.5, "threshold": 1.0}
+    high = {"name": "monitor_aim_off", "level": "alarm", "score": 1.5, "threshold": 1.0}
+    events = [
+        event(1, "plan", PLAN),
+        event(2, "score", {**told, "name": "monitor_entropy_table"}),
+        event(3, "score", high),
+    ]
+    found = call(modules, "work.js", FOLD, events)
+    assert found["scores"] == {"ood": [[1, 0.5, 1.0], [2, 1.5, 1.0]]}
+    assert found["log"][-1]["text"] == "OOD 1.5, threshold 1.0 (aim off)"
+
+
 def test_nothing_left_keeps_what_was_done_in_view(modules: Any) -> None:
     again = {"version": 1, "reason": "recheck", "nodes": [], "edges": []}
     events = [event(1, "plan", PLAN), event(2, "node", node("done")), event(3, "plan", again)]

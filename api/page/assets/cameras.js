@@ -5,7 +5,8 @@ import { h, say } from "./dom.js";
 import { session } from "./session.js";
 import { capital } from "./words.js";
 
-const MOVING_MS = 66, STILL_MS = 500, SMALL_MS = 1_000, FAILED_MS = 1_500;
+// What is watched is rendered, so a robot that stands still is looked at seldom.
+const MOVING_MS = 66, STILL_MS = 2_000, SMALL_MOVING_MS = 1_000, SMALL_STILL_MS = 6_000, FIRST_MS = 100, FAILED_MS = 1_500;
 
 /** The cameras; they run only while the view is shown and the tab is seen. */
 export function cameras() {
@@ -36,17 +37,19 @@ export function cameras() {
   };
 
   const turnLarge = async (signal) => {
-    if (!chosen) return SMALL_MS;
+    if (!chosen) return FIRST_MS;
     await large.take(chosen, signal);
-    return session.robot?.state === "moving" ? MOVING_MS : STILL_MS;
+    return moving() ? MOVING_MS : STILL_MS;
   };
+  const moving = () => session.robot?.state === "moving";
   let turn = 0;
   const turnSmall = async (signal) => {
     const others = [...small.keys()];
-    if (!others.length) return SMALL_MS;
-    const name = others[(turn += 1) % others.length];
+    if (!others.length) return FIRST_MS;
+    const name = others[turn % others.length];
     await small.get(name).view.take(name, signal, { wait: false });
-    return SMALL_MS / others.length;
+    turn += 1;
+    return turn < others.length ? FIRST_MS : moving() ? SMALL_MOVING_MS : SMALL_STILL_MS;
   };
 
   const start = () => {

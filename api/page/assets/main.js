@@ -24,6 +24,7 @@ function open() {
   if (location.hash.includes("token=")) adoptToken();
   const { key, make, nav, name } = pageOf(location.hash);
   if (!pages.has(key)) pages.set(key, make());
+  const moved = shown !== null;
   shown?.hide();
   shown = pages.get(key);
   $("main").replaceChildren(shown.element);
@@ -32,6 +33,7 @@ function open() {
     else link.removeAttribute("aria-current");
   }
   document.title = { live: "Tandem", runs: "Runs · Tandem", run: `${name} · Tandem` }[key];
+  if (moved) $("main").focus({ preventScroll: true });
   scrollTo(0, 0);
   shown.show(name);
 }

@@ -46,6 +46,7 @@ export function runPage() {
   const head = (run) => {
     const [word, tone] = outcomeWords(run.outcome);
     say(title, run.command || run.name);
+    document.title = `${run.command || run.name} · Tandem`;
     say(badge, word);
     badge.dataset.tone = tone;
     const told = [when(run.started_at), duration(run.duration_s), run.chunks > 0 && count(run.chunks, "chunk"), run.scene?.replaceAll("_", " "), run.arm?.replaceAll("_", " "), Number.isInteger(run.seed) && `seed ${run.seed}`, run.lost > 0 && `${count(run.lost, "span")} lost`];

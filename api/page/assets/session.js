@@ -34,10 +34,11 @@ function changed() {
 
 const newestFirst = () => [...session.commands.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
 
-/** The command at work, else the newest that is not waiting. */
+/** The command at work, else the one that has ended last, else the first that waits. */
 export function shownCommand() {
   const all = newestFirst();
-  return all.find((c) => AT_WORK.has(c.state)) ?? all.find((c) => TERMINAL.has(c.state)) ?? all.at(-1) ?? null;
+  const ended = all.filter((c) => TERMINAL.has(c.state)).sort((a, b) => (a.ended_at < b.ended_at ? 1 : -1));
+  return all.find((c) => AT_WORK.has(c.state)) ?? ended[0] ?? all.at(-1) ?? null;
 }
 
 /** Commands that wait, in their order. */
@@ -77,7 +78,7 @@ async function refresh() {
     Object.assign(session, { robot, scene, error: null });
     session.commands = new Map(listed.commands.map((command) => [command.id, command]));
     const shown = shownCommand();
-    if (shown && !session.works.has(shown.id)) await catchUp(shown.id);
+    if (shown) await catchUp(shown.id);
   } catch (error) {
     session.error = error;
   }
@@ -113,7 +114,7 @@ async function catchUp(id) {
   if (catching.has(id)) return;
   const work = nothing(), quiet = new AbortController(), meanwhile = [];
   catching.set(id, meanwhile);
-  session.works.set(id, work);
+  if (!session.works.has(id)) session.works.set(id, work);
   let timer = setTimeout(() => quiet.abort(), 4 * QUIET_MS);
   try {
     for await (const event of read(`/v1/commands/${id}/events`, { signal: quiet.signal })) {
@@ -128,6 +129,7 @@ async function catchUp(id) {
   }
   clearTimeout(timer);
   for (const event of meanwhile) fold(work, event);
+  session.works.set(id, work);
   catching.delete(id);
   changed();
 }

@@ -1,11 +1,15 @@
 // A recorded run on one clock: what the server tells, made ready for the scrubber.
 
-import { count, planWords, scoreLine } from "./words.js";
+import { count, planWords, scoreKey, scoreLine } from "./words.js";
 import { endLine } from "./work.js";
 
 /** Add to the server's timeline what is looked up often: scores by name, and the log. */
 export function prepare(timeline) {
-  const scoreMap = new Map(timeline.scores.map((score) => [score.name, score.points]));
+  const scoreMap = new Map();
+  for (const { name, points } of timeline.scores) {
+    const key = scoreKey(name);
+    scoreMap.set(key, [...(scoreMap.get(key) ?? []), ...points].sort((a, b) => a[0] - b[0]));
+  }
   return { ...timeline, scoreMap, log: logOf(timeline), over: overOf(scoreMap) };
 }
 

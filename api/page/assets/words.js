@@ -86,13 +86,17 @@ const SCORES = {
   clamped_share: "Clamped",
 };
 
+/** The line that a score belongs to: what the calibrated monitor finds strangest changes, its currency does not. */
+export const scoreKey = (name) => (/^monitor(_|$)/.test(name) ? "ood" : name);
+
 /** A score's name. */
 export const scoreWords = (name) => SCORES[name] ?? capital(name.replace(/_(m|s|share)$/, "").replaceAll("_", " "));
 
 /** A score that is worth a word, against its threshold; of the guard the name says all. */
 export function scoreLine(name, score, threshold) {
   if (name.startsWith("guard")) return `Guard: ${name.replace(/^guard_?/, "").replaceAll("_", " ") || "intervened"}`;
-  return `${scoreWords(name)} ${scoreValue(name, score)}, threshold ${scoreValue(name, threshold)}`;
+  const what = name.startsWith("monitor_") ? ` (${name.slice(8).replaceAll("_", " ")})` : "";
+  return `${scoreWords(scoreKey(name))} ${scoreValue(name, score)}, threshold ${scoreValue(name, threshold)}${what}`;
 }
 
 /** A score's value, in a unit one can read. */

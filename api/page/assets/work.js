@@ -1,6 +1,6 @@
 // What is known of one command's work: the same shape whether it happens now or is read from a recording.
 
-import { capital, count, nodeWords, planWords, scoreLine, stepLine } from "./words.js";
+import { capital, count, nodeWords, planWords, scoreKey, scoreLine, stepLine } from "./words.js";
 
 /**
  * Nothing known yet. `plan` is {version, reason, nodes, edges}; `nodes` maps an id to {status, attempt, progress, reason};
@@ -66,15 +66,16 @@ const FOLDS = {
     if (known) known.progress = progress;
   },
   score(work, { name, level, score, threshold }) {
-    if (!work.scores.has(name)) work.scores.set(name, []);
-    const points = work.scores.get(name);
+    const key = scoreKey(name);
+    if (!work.scores.has(key)) work.scores.set(key, []);
+    const points = work.scores.get(key);
     points.push([work.t, score, threshold]);
     if (points.length > MAX_POINTS) points.splice(0, points.length - MAX_POINTS);
     if (level !== "warn" && level !== "alarm") return;
     const last = work.log.at(-1);
     const text = scoreLine(name, score, threshold);
-    if (last?.score === name) Object.assign(last, { text, tone: level === "alarm" ? "bad" : last.tone });
-    else work.log.push({ t: work.t, tone: level === "alarm" ? "bad" : "ask", text, score: name });
+    if (last?.score === key) Object.assign(last, { text, tone: level === "alarm" ? "bad" : last.tone });
+    else work.log.push({ t: work.t, tone: level === "alarm" ? "bad" : "ask", text, score: key });
   },
   question(work, { text, answer }) {
     note(work, "ask", answer === undefined || answer === null ? capital(text) : `Answered: ${answer}`);
