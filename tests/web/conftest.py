@@ -88,7 +88,11 @@ def free_ports() -> int:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The scene with two red cups."""
+    """The scene with two red cups; or the robot whose link is in `TANDEM_LINK`, to write tests by."""
+    if link := os.environ.get("TANDEM_LINK"):
+        address, token = link.split("/#token=")
+        yield Served(address, token)
+        return
     home, port = tmp_path_factory.mktemp("serve"), free_ports()
     told = home / "serve.log"
     command = [

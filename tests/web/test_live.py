@@ -17,7 +17,7 @@ LATCHED = '[data-notice="latched"]'
 def say(page: Any, words: str) -> None:
     page.fill("#command", words)
     page.press("#command", "Enter")
-    page.wait_for_function("words => document.querySelector('.now h2')?.textContent === words", arg=words)
+    page.wait_for_function("words => document.querySelector('.now .full h2')?.textContent === words", arg=words)
 
 
 def statuses(page: Any) -> list[str]:
@@ -161,7 +161,7 @@ def test_markup_in_a_command_stays_text(open_page: Open) -> None:
     evil = '<img src=x onerror="window.pwned=1"> please <script>window.pwned=1</script>'
     say(page, evil)
     page.wait_for_selector(".now .badge:is([data-tone=ask], [data-tone=bad])")
-    assert page.inner_text(".now h2") == evil
+    assert page.inner_text(".now .full h2") == evil
     assert page.evaluate("window.pwned") is None
     assert not page.query_selector_all("main img[src=x], main script")
 
