@@ -17,7 +17,9 @@ LATCHED = '[data-notice="latched"]'
 def say(page: Any, words: str) -> None:
     page.fill("#command", words)
     page.press("#command", "Enter")
-    page.wait_for_function("words => document.querySelector('.now .full h2')?.textContent === words", arg=words)
+    page.wait_for_function(
+        "words => document.querySelector('.now .full h2')?.textContent === words", arg=words
+    )
 
 
 def statuses(page: Any) -> list[str]:
