@@ -1,10 +1,10 @@
 // The skill graph: a box per step, coloured by its state, lines for what must wait for what.
 
-import { h, icon, s } from "./dom.js";
+import { h, icon, s, say } from "./dom.js";
 import { layered } from "./layers.js";
 import { nodeWords, stepWords } from "./words.js";
 
-const ROW = 56, BOX = 46, GAP = 34, NARROW = 132, WIDE = 288, PAD = 3;
+const ROW = 56, BOX = 46, GAP = 28, NARROW = 124, WIDE = 288, PAD = 3;
 
 /** The picture; `update(work, {ended})` draws the plan of a command's work and the states of its nodes. */
 export function graphView() {
@@ -51,11 +51,11 @@ export function graphView() {
 }
 
 function boxOf(node, [about, doing], width, x, y, { layer, row }) {
-  const mark = h("span", { class: "mark" }), bar = h("i"), state = h("span", { class: "unseen" }), again = h("span", { class: "again" });
+  const mark = h("span", { class: "mark" }), bar = h("i"), state = h("span", { class: "unseen" }), does = h("span", { text: doing });
   const element = h("li", { title: node.subgoal },
-    mark, h("span", { class: "about" }, h("b", { text: about }), h("span", { text: doing })), again, state, bar);
+    mark, h("span", { class: "about" }, h("b", { text: about }), does), state, bar);
   Object.assign(element.style, { left: `${x(layer)}px`, top: `${y(row)}px`, width: `${width}px`, height: `${BOX}px` });
-  return { element, mark, bar, state, again, subgoal: node.subgoal, status: null };
+  return { element, mark, bar, state, does, doing, subgoal: node.subgoal, status: null };
 }
 
 function paint(found, told, ended) {
@@ -66,7 +66,7 @@ function paint(found, told, ended) {
     found.mark.replaceChildren(icon(status));
     found.state.textContent = `, ${nodeWords(status)}`;
   }
-  found.again.textContent = told?.attempt > 1 ? `try ${told.attempt}` : "";
+  say(found.does, told?.attempt > 1 ? `${found.doing} · try ${told.attempt}` : found.doing);
   found.element.title = [found.subgoal, told?.reason].filter(Boolean).join(": ");
   found.bar.style.width = told?.status === "running" ? `${Math.round(100 * Math.min(1, Math.max(0, told.progress ?? 0)))}%` : "0";
 }
@@ -96,8 +96,9 @@ function joints(lines, x, y) {
 
 /** Keep the running box in view where the graph is wider than its place. */
 function follow(element, found) {
-  if (!found || element.dataset.followed === found.subgoal || element.scrollWidth <= element.clientWidth) return;
+  if (!found || element.dataset.followed === found.subgoal) return;
   element.dataset.followed = found.subgoal;
   const left = found.element.offsetLeft - (element.clientWidth - found.element.offsetWidth) / 2;
-  element.scrollTo({ left, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  const top = found.element.offsetTop - (element.clientHeight - found.element.offsetHeight) / 2;
+  element.scrollTo({ left, top, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }

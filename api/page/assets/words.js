@@ -47,9 +47,9 @@ export const nodeWords = (status) => NODES[status] ?? status;
 
 const DOING = {
   pick: () => "pick up",
-  place: ({ place }) => `place in the ${plain(place)}`,
-  stack: ({ base }) => `stack on the ${plain(base)}`,
-  push: ({ side }) => `push to the ${plain(side)}`,
+  place: ({ place }) => `place in ${plain(place)}`,
+  stack: ({ base }) => `stack on ${plain(base)}`,
+  push: ({ side }) => `push to ${plain(side)}`,
   press: ({ switch: to }) => `press for ${plain(to)}`,
 };
 const FURNITURE = { open_drawer: "drawer", close_drawer: "drawer", press: "lamp" };
@@ -73,7 +73,8 @@ function thing(id, others) {
 /** A step in one line. */
 export function stepLine(node, others) {
   const [about, doing] = stepWords(node, others);
-  const [verb, ...rest] = doing.split(/ (?=in |on |to |for )/);
+  const [verb, ...where] = doing.split(/ (?=in |on |to |for )/);
+  const rest = where.map((words) => words.replace(/^(in|on|to) /, "$1 the "));
   return doing ? capital([verb, "the", about.toLowerCase(), ...rest].join(" ")) : about;
 }
 
