@@ -160,11 +160,8 @@ def picture(tmp_path: Path) -> Callable[[Any, str], None]:
 
         raw = tmp_path / f"{name}.raw.png"
         page.screenshot(path=raw, animations="disabled")
-        # A palette is enough for a drawing, and a quarter of the bytes.
         with Image.open(raw) as image:
-            image.convert("RGB").quantize(255, dither=Image.Dither.NONE).save(
-                folder / f"{name}.png", optimize=True
-            )
+            image.convert("RGB").save(folder / f"{name}.png", optimize=True)
         assert 10_000 < (folder / f"{name}.png").stat().st_size < 300_000
 
     return take

@@ -48,10 +48,10 @@ def test_without_the_token_the_page_says_where_it_is(open_page: Open, served: An
 
 def test_a_question_is_asked_with_a_picture_and_answered(open_page: Open, picture: Any) -> None:
     page = open_page()
-    page.wait_for_function("document.querySelector('.cameras .view img').naturalWidth === 480")
+    page.wait_for_function("() => document.querySelector('.cameras .view img').naturalWidth === 480")
     say(page, "put the red cup in the sink")
     page.wait_for_selector(".option >> nth=1")
-    page.wait_for_function("document.querySelector('.question img').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('.question img').naturalWidth > 0")
     assert len(page.query_selector_all(".option")) == 2
     assert page.inner_text(".question h2") == "Which red cup do you mean?"
     picture(page, "web-question")
@@ -64,9 +64,11 @@ def test_the_graph_fills_until_the_command_is_done(open_page: Open, picture: Any
     page.wait_for_selector('.nodes [data-status="running"]')
     assert "Answered: red cup on the left" in page.inner_text(".log")
     page.wait_for_function(
-        "parseFloat(document.querySelector('.nodes [data-status=running] i')?.style.width) > 0"
+        "() => parseFloat(document.querySelector('.nodes [data-status=running] i')?.style.width) > 0"
     )
-    page.wait_for_function("(document.querySelector('.chart .front')?.getAttribute('d').length ?? 0) > 100")
+    page.wait_for_function(
+        "() => (document.querySelector('.chart .front')?.getAttribute('d').length ?? 0) > 100"
+    )
     picture(page, "web-live")
     page.wait_for_selector('.nodes [data-status="done"]')
     page.wait_for_selector(DONE)
@@ -107,7 +109,7 @@ def test_the_stop_works_while_the_stream_is_down_and_the_page_says_so(open_page:
     page.wait_for_selector('[data-notice="link"]')
     assert page.inner_text("#robot-state") == "No connection"
     page.keyboard.press("Escape")
-    page.wait_for_function("document.querySelector('#stop span').textContent === 'Stop'")
+    page.wait_for_function("() => document.querySelector('#stop span').textContent === 'Stop'")
     assert served.get("/v1/robot")["latched"]
     page.unroute("**/v1/events")
     page.wait_for_selector('[data-notice="link"]', state="detached")
@@ -119,7 +121,7 @@ def test_a_finished_run_is_scrubbed(open_page: Open, picture: Any, served: Any) 
     run = served.get("/v1/runs?outcome=succeeded")["runs"][0]["name"]
     timeline = served.get(f"/v1/runs/{run}/timeline")
     page = open_page(f"#/runs/{run}")
-    page.wait_for_function("document.querySelector('.run .view img').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('.run .view img').naturalWidth > 0")
     first, last = timeline["nodes"][0], timeline["nodes"][-1]
     seen = []
     for t in (first["start"] - 0.01, (first["start"] + first["end"]) / 2, last["end"] + 0.01):
@@ -153,7 +155,7 @@ def test_the_history_is_filtered(open_page: Open, picture: Any) -> None:
     page.wait_for_selector("tbody tr >> nth=2")
     picture(page, "web-runs")
     page.fill("#find", "red cup")
-    page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('tbody tr').length === 1")
     page.select_option("#outcome", "refused")
     page.wait_for_selector("text=No run fits")
 

@@ -11,7 +11,7 @@ let told = null;
 
 /** Show the session's robot. */
 export function drawRobot({ link, robot, error, commands }) {
-  const [word, tone] = link === "lost" ? ["No connection", "ask"] : robot ? robotWords(robot, commands.get(robot.command)) : ["Connecting", "idle"];
+  const [word, tone] = link === "lost" ? ["No connection", "ask"] : robot ? robotWords(robot, [...commands.values()].some((c) => c.state === "needs_help")) : ["Connecting", "idle"];
   const badge = $("robot-state");
   say(badge, word);
   badge.dataset.tone = tone;

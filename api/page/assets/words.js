@@ -33,10 +33,10 @@ const ROBOT = {
   lost: ["Arm lost", "bad"],
 };
 
-/** Word and tone of the robot's state, `command` being what it is at. */
-export function robotWords(robot, command) {
+/** Word and tone of the robot's state. */
+export function robotWords(robot, asks) {
   if (robot.latched) return ROBOT.stopped;
-  if (command?.state === "needs_help") return ["Asks you", "ask"];
+  if (asks) return ["Asks you", "ask"];
   return ROBOT[robot.state] ?? [robot.state, "idle"];
 }
 
