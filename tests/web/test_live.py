@@ -46,7 +46,9 @@ def test_without_the_token_the_page_says_where_it_is(open_page: Open, served: An
     page.close()
 
 
-def test_a_question_is_asked_with_a_picture_and_answered(open_page: Open, picture: Any) -> None:
+def test_a_question_is_answered_and_the_graph_fills_until_the_command_is_done(
+    open_page: Open, picture: Any, served: Any
+) -> None:
     page = open_page()
     page.wait_for_function("() => document.querySelector('.cameras .view img').naturalWidth === 480")
     say(page, "put the red cup in the sink")
@@ -57,9 +59,7 @@ def test_a_question_is_asked_with_a_picture_and_answered(open_page: Open, pictur
     picture(page, "web-question")
     page.click(".option >> nth=0")
     page.wait_for_selector(".question", state="hidden")
-
-
-def test_the_graph_fills_until_the_command_is_done(open_page: Open, picture: Any, served: Any) -> None:
+    page.close()
     page = open_page()  # opened in the middle: what happened before is told as well
     page.wait_for_selector('.nodes [data-status="running"]')
     assert "Answered: red cup on the left" in page.inner_text(".log")

@@ -2,11 +2,12 @@
 
 import { adoptToken } from "./api.js";
 import { h, say } from "./dom.js";
+import { errorWords } from "./forms.js";
 
 /** The page that asks for the link; `done` is called when a token is there. */
 export function signInPage(error, done) {
   const field = h("input", { id: "link", type: "password", autocomplete: "off", required: true, placeholder: "http://127.0.0.1:8420/#token=…" });
-  const problem = h("p", { class: "problem", role: "alert", text: error ? error.message : "" });
+  const problem = h("p", { class: "problem", role: "alert", text: error ? errorWords(error) : "" });
   const form = h("form", { class: "line" }, h("label", { for: "link", text: "The link, or the token alone" }), h("div", {}, field, h("button", { class: "primary", type: "submit", text: "Open" })), problem);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
