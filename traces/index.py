@@ -73,7 +73,7 @@ class RunIndex:
         open_ones = [name for name in sorted(there) if known.get(name) != ""]
         todo = [name for name in open_ones if self._stamp(name) != known.get(name)]
         for number, name in enumerate(todo, 1):
-            stamp = self._stamp(name)  # before it is read, so that what is written meanwhile is read next time
+            stamp = self._stamp(name)  # what is written while it is read counts next time
             summary = summarise(self._root / name)
             with self._writing():
                 self._forget(name)
