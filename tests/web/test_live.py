@@ -124,7 +124,7 @@ def test_a_finished_run_is_scrubbed(open_page: Open, picture: Any, served: Any) 
     page.wait_for_function("() => document.querySelector('.run .view img').naturalWidth > 0")
     first, last = timeline["nodes"][0], timeline["nodes"][-1]
     seen = []
-    for t in (first["start"] - 0.01, (first["start"] + first["end"]) / 2, last["end"] + 0.01):
+    for t in (first["start"] - 0.01, (first["start"] + first["end"]) / 2, timeline["length"]):
         page.eval_on_selector("#time", "(s, t) => { s.value = t; s.dispatchEvent(new Event('input')); }", t)
         page.wait_for_timeout(1500)
         cursor = float(page.get_attribute(".chart .cursor", "x1"))
@@ -141,6 +141,7 @@ def test_a_finished_run_is_scrubbed(open_page: Open, picture: Any, served: Any) 
 
 def test_a_run_is_played_and_walked_through_from_the_keyboard(open_page: Open, served: Any) -> None:
     page = open_page(f"#/runs/{served.get('/v1/runs')['runs'][-1]['name']}")
+    page.wait_for_selector(".scrubber")
     page.focus("#time")
     before = float(page.input_value("#time"))
     page.keyboard.press("ArrowRight")
@@ -182,7 +183,7 @@ def test_axe_finds_nothing(open_page: Open, served: Any, scheme: str, size: str)
             page,
             options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
         )
-        assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found.response["violations"]] == []
+        assert [(v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found.response["violations"]] == []
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0, f"{path} is {wide} px too wide"
         page.close()

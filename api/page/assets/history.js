@@ -59,7 +59,7 @@ function table(runs) {
   const head = h("thead", {}, h("tr", {}, ...["Command", "Outcome", "When", "Took", "Where"].map((text) => h("th", { scope: "col", text }))));
   const rows = runs.map((run) => h("tr", {},
     h("td", {}, h("a", { href: address(run), text: run.command || run.name })),
-    h("td", {}, badgeOf(run), run.code && h("code", { text: run.code })),
+    h("td", {}, badgeOf(run), run.code && run.code !== run.outcome.toUpperCase() && h("code", { text: run.code })),
     h("td", {}, h("time", { datetime: run.started_at, text: when(run.started_at) })),
     h("td", { class: "number", text: duration(run.duration_s) }),
     h("td", { text: [run.scene, run.arm].filter(Boolean).join(" · ").replaceAll("_", " ") })));

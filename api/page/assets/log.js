@@ -6,7 +6,7 @@ import { duration } from "./words.js";
 /** The list; with `onSeek` its times are buttons, and what lies after `cursor` is dim. */
 export function logView({ onSeek } = {}) {
   const list = h("ol", { class: "log" });
-  const element = h("section", { "aria-label": "What happened" }, h("h3", { text: "What happened" }), list);
+  const element = h("section", { "aria-label": "What happened" }, h("h2", { class: "label", text: "What happened" }), list);
   let key = null, lines = [];
 
   const line = ({ t, tone, text }) => {

@@ -11,7 +11,7 @@ export function scoreView({ onSeek } = {}) {
   const now = h("p", { class: "reading" });
   const legend = h("div", { class: "legend", role: "group", "aria-label": "Which score is in front" });
   const chart = s("svg", { class: "chart", role: "img", height: HEIGHT });
-  const element = h("section", { class: "scores", "aria-label": "Monitor" }, h("header", {}, h("h3", { text: "Monitor" }), now), chart, legend);
+  const element = h("section", { class: "scores", "aria-label": "Monitor" }, h("header", {}, h("h2", { class: "label", text: "Monitor" }), now), chart, legend);
   let chosen = null, drawn = null;
 
   const update = (work, view = {}) => {

@@ -9,7 +9,7 @@ const STEP_S = 0.5;
 /** The bar; `onTime(t)` is called for every new time. */
 export function scrubber({ onTime }) {
   const play = h("button", { type: "button", class: "square", "aria-label": "Play" }, icon("play"));
-  const slider = h("input", { type: "range", id: "time", min: 0, step: 0.05, value: 0, "aria-label": "Time" });
+  const slider = h("input", { type: "range", id: "time", min: 0, step: "any", value: 0, "aria-label": "Time" });
   const strip = s("svg", { class: "marks", "aria-hidden": "true", preserveAspectRatio: "none", viewBox: "0 0 1000 10" });
   const clock = h("output", { for: "time" }), about = h("span", { class: "about" });
   const speed = h("button", { type: "button", class: "quiet", "aria-label": "Speed: 1 times" , text: "1×" });
