@@ -122,7 +122,7 @@ def test_a_finished_run_is_scrubbed(open_page: Open, picture: Any, served: Any) 
     timeline = served.get(f"/v1/runs/{run}/timeline")
     page = open_page(f"#/runs/{run}")
     page.wait_for_function("() => document.querySelector('.run .view img').naturalWidth > 0")
-    first, last = timeline["nodes"][0], timeline["nodes"][-1]
+    first = timeline["nodes"][0]
     seen = []
     for t in (first["start"] - 0.01, (first["start"] + first["end"]) / 2, timeline["length"]):
         page.eval_on_selector("#time", "(s, t) => { s.value = t; s.dispatchEvent(new Event('input')); }", t)
@@ -183,7 +183,9 @@ def test_axe_finds_nothing(open_page: Open, served: Any, scheme: str, size: str)
             page,
             options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
         )
-        assert [(v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found.response["violations"]] == []
+        assert [
+            (v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found.response["violations"]
+        ] == []
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0, f"{path} is {wide} px too wide"
         page.close()
