@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.affordance import EMPTY_GRIP, OPENED
-from agent.events import Listener, MonitorRaised
+from agent.events import Listener, MonitorRaised, Scored
 from agent.monitoring import Mode, Monitoring, Watched
 from skills.router import Route
 from traces import names
@@ -119,6 +119,7 @@ class ChunkRecord:
         for finding in findings:
             self._note(span, finding)
         span.finish()
+        self._listener(Scored(tuple((f.name, f.level.value, f.score, f.threshold) for f in findings)))
 
     @property
     def acts(self) -> bool:

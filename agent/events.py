@@ -65,6 +65,13 @@ class MonitorRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """The monitor has looked at a chunk. Each score: name, level, score, threshold."""
+
+    scores: tuple[tuple[str, str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A person is asked. `answer` is None while nobody has answered."""
 
@@ -80,7 +87,9 @@ class Finished:
     result: CommandResult
 
 
-Event = SceneSeen | PlanMade | NodeStarted | NodeProgress | NodeEnded | MonitorRaised | Asked | Finished
+Event = (
+    SceneSeen | PlanMade | NodeStarted | NodeProgress | NodeEnded | MonitorRaised | Scored | Asked | Finished
+)
 
 
 class Listener(Protocol):

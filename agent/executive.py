@@ -5,18 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.ask import Asker
 from agent.budgets import Budgets
 from agent.chat_record import decided
 from agent.course import Course
-from agent.decisions import decision_json, history_json
+from agent.decisions import history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
-from agent.monitoring import Monitoring
+from agent.mind import Mind
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
+from agent.plan_record import record_decision
 from agent.planner.grounder import ground, kept
 from agent.planner.instruction import clean_instruction, is_stop
 from agent.planner.protocol import (
@@ -24,23 +25,19 @@ from agent.planner.protocol import (
     Done,
     Failure,
     Plan,
-    Planner,
     Question,
     Refusal,
 )
-from agent.sight import Perceiver, Sight
+from agent.sight import Sight
 from agent.skill_runner import SkillRunner
 from skills.graph import SkillGraph, SkillNode
 from skills.library import Pick
 from skills.predicates import State, first_unmet
-from skills.router import Router
 from skills.verify import Proof, prove
 from traces import names
 from traces.errors import TandemError
 from traces.recorder import Recorder
 from traces.span import Links
-from vla_low_level.policies.specialist import SpecialistPolicy
-from vla_low_level.policy import Policy
 from vla_low_level.robot import Clock, Robot
 
 BAD_INPUT = frozenset({"EMPTY_INSTRUCTION", "INSTRUCTION_TOO_LONG", "BAD_TEXT"})
@@ -59,25 +56,6 @@ class _Ending:
 
 def _ignore(_event: Event) -> None:
     """Nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mind:
-    """What decides.
-
-    Attributes:
-        perceiver: Turns an observation into a scene.
-        planner: Turns instruction and scene into a plan, a question or a refusal.
-        router: Chooses the policy of each skill.
-        retreat: Brings the arm out of the camera's view; a specialist.
-        monitoring: Watches the policies.
-    """
-
-    perceiver: Perceiver
-    planner: Planner
-    router: Router
-    retreat: Policy = field(default_factory=SpecialistPolicy)
-    monitoring: Monitoring = field(default_factory=Monitoring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +95,9 @@ class Executive:
         self._listener = company.listener
         self._budgets = budgets or Budgets()
         self._cancelled = threading.Event()
+        self._interrupted = False
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._sight = Sight(robot, mind.perceiver, recorder, self._listener)
+        self._sight = Sight(robot, mind.perceiver, recorder, self._listener, mind.memory)
         chunks = self._budgets.chunks
         self._runner = SkillRunner(
             robot, recorder, self._listener, self._cancelled, max_chunks=chunks, clock=clock
@@ -126,7 +105,7 @@ class Executive:
         self._runner.watch_with(mind.monitoring)
         if company.frames is not None:
             self._runner.film(company.frames)
-        self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat)
+        self._nodes = NodeRunner(robot, self._sight, self._runner, mind.router, mind.retreat, mind.memory)
 
     def cancel(self) -> None:
         """End the command after the current chunk. Safe from any thread and from a signal handler."""
@@ -146,10 +125,10 @@ class Executive:
         else:
             self._said.put(words)
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether `cancel` has been called."""
-        return self._cancelled.is_set()
+    def interrupt(self) -> None:
+        """The same, when nobody is left who could have wished it."""
+        self._interrupted = True
+        self._cancelled.set()
 
     def run(self, instruction: str) -> CommandResult:
         """Carry out a command in plain words. Always returns; the result names what went wrong."""
@@ -190,6 +169,8 @@ class Executive:
                 ending = _Ending(outcome, error.code, error.message, error.fix)
             finally:
                 course.end_s = self._come_to_rest(course.start_s)
+            if self._interrupted and ending.outcome is Outcome.CANCELLED:
+                ending = _Ending(Outcome.INTERRUPTED, "INTERRUPTED", "whoever gave the command has gone")
             span.update(
                 {
                     names.OUTCOME: ending.outcome.value,
@@ -223,7 +204,8 @@ class Executive:
     def _agent(self, course: Course) -> _Ending:
         """System 2's loop, bounded by the budgets."""
         with self._recorder.span(names.AGENT, {names.AGENT_NAME: "planner"}):
-            self._sight.look(self._nodes.hands.held)
+            if ending := _ENDINGS.get(self._nodes.first_look()):
+                return ending
             while course.versions < self._budgets.plans:
                 if self._cancelled.is_set():
                     return _cancelled()
@@ -268,19 +250,19 @@ class Executive:
                     self._planner, course.instruction, scene, tuple(course.history), self._recorder
                 )
                 decision = kept(decision, course.form, course.task, scene, course.history)
-            span.set(names.PLAN_DECISION, type(decision).__name__.lower())
-            span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
+            record_decision(self._recorder, span, decision)
             if isinstance(decision, Plan):
                 course.form, course.task = decision.form, decision.task
-                span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))
-                span.set(names.PLAN_NODES, len(decision.graph.nodes))
             course.cause = span.ref
         self._recorder.sync()
         return decision
 
     def _put_question(self, question: Question, course: Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""
-        answer = self._ask_person(question.text, question.options, course)
+        if course.asked_before(question):
+            again = f"asked and answered before, and still unclear: {question.text}"
+            return _Ending(Outcome.NEEDS_HELP, question.code, again, "say all of it in other words")
+        answer = self._ask_person(question.text, question.options, course, question.code)
         if answer is None:
             if self._cancelled.is_set():
                 return _cancelled()
@@ -290,14 +272,16 @@ class Executive:
         course.trigger = "human"
         return None
 
-    def _ask_person(self, text: str, options: tuple[str, ...], course: Course) -> str | None:
+    def _ask_person(
+        self, text: str, options: tuple[str, ...], course: Course, code: str = "NO_PROGRESS"
+    ) -> str | None:
         """The answer, or None when there is nobody, they have left, or they have been asked enough."""
         self._listener(Asked(text, options, None))
         if self._ask is None or course.questions >= self._budgets.questions:
             return None
         course.questions += 1
         links: Links = [(course.cause, names.LinkKind.CAUSED_BY)] if course.cause else []
-        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options)}
+        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options), names.ASK_CODE: code}
         with self._recorder.span(names.ASK, facts, links) as span:
             began = time.monotonic()
             answer = self._ask(text, options)

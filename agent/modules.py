@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.executive import Mind
+from agent.mind import Mind
 from agent.monitoring import Monitoring
 from agent.planner.protocol import Planner
 from agent.sight import Perceiver

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from agent.affordance import EMPTY_GRIP, OPENED, Hands
+from agent.affordance import EMPTY_GRIP, OPENED
 from agent.events import Listener, NodeEnded, NodeStarted
 from agent.ladder import Alarms, Response
+from agent.memory import Memory
 from agent.sight import Sight
 from agent.skill_runner import Attempt, Ended, SkillRunner
 from agent.whereabouts import whereabouts
@@ -92,10 +93,10 @@ class NodeRunner:
     """
 
     def __init__(
-        self, robot: Robot, sight: Sight, runner: SkillRunner, router: Router, retreat: Policy
+        self, robot: Robot, sight: Sight, runner: SkillRunner, router: Router, retreat: Policy, memory: Memory
     ) -> None:
-        """`retreat` brings the arm out of the camera's view."""
-        self.hands = Hands()
+        """`retreat` brings the arm out of the camera's view; `memory` is where what is held is kept."""
+        self.hands = memory.hands
         self._robot = robot
         self._sight = sight
         self._runner = runner
@@ -140,6 +141,13 @@ class NodeRunner:
             links = [(ref, names.LinkKind.CAUSED_BY) for ref in _causes(verdict)]
         return result
 
+    def first_look(self) -> NodeStatus:
+        """See where things stand; in a world that is known already the arm may be in the way."""
+        if self._sight.scene is not None and (status := _ABRUPT.get(self.clear_view(None).ended)):
+            return status
+        self._sight.look(self.hands.held)
+        return NodeStatus.DONE
+
     def _respond(
         self, node: SkillNode, verdict: _Verdict, recorder: Recorder, *, helped: bool
     ) -> Response | None:
@@ -161,7 +169,7 @@ class NodeRunner:
             self._robot.stop(f"monitor: {done.finding.name}")
         return response
 
-    def clear_view(self, node: SkillNode) -> Attempt:
+    def clear_view(self, node: SkillNode | None) -> Attempt:
         """Bring the arm out of the camera's sight. Raises `TandemError` (`ARM_BLOCKED`) when it cannot."""
         instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M))
         attempt = Attempt(Ended.ALARM, None, ())
@@ -190,9 +198,9 @@ class NodeRunner:
         instruction = Instruction(route.subgoal, target, whereabouts(node.skill, scene))
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
+        self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if done.ended in (Ended.CANCELLED, Ended.LATCHED):
             return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
-        self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if carrying or self.hands.held is None:
             back = self.clear_view(node)
             if back.ended in (Ended.CANCELLED, Ended.LATCHED):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from agent.events import Listener, MonitorRaised, SceneSeen
 from agent.fixtures import camera_moved
+from agent.memory import Memory
+from agent.planner.protocol import Planner, Watching
 from skills.scene import Scene
 from traces import names
 from traces.errors import TandemError
@@ -21,17 +23,37 @@ Perceiver = Callable[[Observation, Scene | None, str | None], Scene]
 """Observation, the scene before it and the id of the held object in; the scene now out."""
 
 
+def shown_to(planner: Planner, perceiver: Perceiver) -> Perceiver:
+    """The perceiver; a planner that looks at frames itself sees each one before it is perceived."""
+    if not isinstance(planner, Watching):
+        return perceiver
+
+    def perceive(observation: Observation, before: Scene | None, held: str | None) -> Scene:
+        planner.see(observation.images[CAMERA].rgb)
+        return perceiver(observation, before, held)
+
+    return perceive
+
+
 class Sight:
     """The agent's eyes, and what they last saw."""
 
-    def __init__(self, robot: Robot, perceiver: Perceiver, recorder: Recorder, listener: Listener) -> None:
+    def __init__(
+        self, robot: Robot, perceiver: Perceiver, recorder: Recorder, listener: Listener, memory: Memory
+    ) -> None:
+        """`memory` is where the scene is kept."""
         self._robot = robot
         self._perceiver = perceiver
         self._recorder = recorder
         self._listener = listener
         self._freeze = FreezeCheck()
-        self.scene: Scene | None = None
+        self._memory = memory
         self.span: SpanRef | None = None
+
+    @property
+    def scene(self) -> Scene | None:
+        """What is believed; None before the first look."""
+        return self._memory.scene
 
     def look(self, held: str | None, *, arm_in_view: bool = False) -> Scene:
         """Perceive the scene as it is now, and remember it.
@@ -51,16 +73,17 @@ class Sight:
             scene = self._perceiver(observation, self.scene, held)
             if not arm_in_view:
                 self._trust(camera_moved(self.scene, scene))
-            self.scene = _with_hidden(scene, self.scene) if arm_in_view and self.scene else scene
+            believed = _with_hidden(scene, self.scene) if arm_in_view and self.scene else scene
+            self._memory.scene = believed
             span.update(
                 {
                     names.PERCEIVED_REF: self._recorder.json(scene.model_dump(mode="json")),
-                    names.BELIEVED_REF: self._recorder.json(self.scene.model_dump(mode="json")),
+                    names.BELIEVED_REF: self._recorder.json(believed.model_dump(mode="json")),
                     names.PERCEIVED_OBJECTS: len(scene.objects),
                 }
             )
             self.span = span.ref
-        self._listener(SceneSeen(self.scene))
+        self._listener(SceneSeen(believed))
         return scene
 
     def _trust(self, finding: Finding) -> None:

@@ -29,6 +29,8 @@ from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
 from vla_low_level.robot import Clock, Decision, ExecutionReport, Robot
 
+# Time to get out of the way when no skill says otherwise, s.
+RETREAT_S = 20.0
 _POLICY_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
@@ -100,7 +102,7 @@ class SkillRunner:
 
     def run(
         self,
-        node: SkillNode,
+        node: SkillNode | None,
         route: Route,
         instruction: Instruction,
         *,
@@ -111,7 +113,7 @@ class SkillRunner:
         """Carry out one subgoal.
 
         Args:
-            node: For whom, in events and traces.
+            node: For whom, in events and traces; None when it is for none.
             route: The policy.
             instruction: What it is told.
             seen: The perception that the instruction rests on; every chunk links it.
@@ -127,7 +129,12 @@ class SkillRunner:
         clock: Clock = self._clock if route.policy.cameras else "lockstep"
         in_turn = clock == "lockstep"
         told = Told(
-            route, instruction, node.skill.time_budget_s, carrying, in_turn, skill or node.skill.name
+            route,
+            instruction,
+            node.skill.time_budget_s if node else RETREAT_S,
+            carrying,
+            in_turn,
+            skill or (node.skill.name if node else "retreat"),
         )
         record = ChunkRecord(self._recorder, self._listener, told, links, self.monitoring)
         if self._cancelled.is_set():
@@ -149,7 +156,7 @@ class SkillRunner:
     def _follow(
         self,
         chunks: Iterable[Executed],
-        node: SkillNode,
+        node: SkillNode | None,
         told: Told,
         record: ChunkRecord,
     ) -> Attempt:
@@ -169,7 +176,8 @@ class SkillRunner:
                 again = (self._robot.observe(policy.cameras), told.instruction)
                 record_shadow(self._recorder, serious, output, policy, again)
                 return alarmed
-            self._listener(NodeProgress(node, output.progress, report.time_s))
+            if node is not None:
+                self._listener(NodeProgress(node, output.progress, report.time_s))
             here_m = executed.observation.proprioception.ee_position_m
             lowest_m = here_m if lowest_m is None or here_m[2] < lowest_m[2] else lowest_m
             if output.progress >= 1.0:

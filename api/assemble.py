@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from traces.errors import TandemError
 
 if TYPE_CHECKING:
-    from agent.executive import Company, Executive
+    from agent.executive import Company
     from agent.modules import Modules
     from agent.outcome import CommandResult
     from agent.planner.protocol import Plan, Planner, Question, Refusal
     from agent.sight import Perceiver
+    from api.session import Session
     from sim.faults.happening import Happening
     from sim.faults.spec import Injection
-    from sim.robot import SimRobot
     from sim.scene import PlacedScene
     from sim.truth import SceneTruth
     from skills.router import PolicyKind
@@ -93,23 +93,6 @@ class RunOptions:
         return RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug}"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A command that is ready to run.
-
-    Attributes:
-        executive: Runs and cancels it.
-        robot: The body, for a stop.
-        recorder: Where it is written down.
-        notes: What a person should know before anything moves.
-    """
-
-    executive: Executive
-    robot: SimRobot
-    recorder: Recorder
-    notes: tuple[str, ...] = ()
-
-
 @contextlib.contextmanager
 def open_session(options: RunOptions, company: Company, *, privileged: bool = False) -> Iterator[Session]:
     """Start the body, load the models while its world is built, and open the record.
@@ -123,8 +106,8 @@ def open_session(options: RunOptions, company: Company, *, privileged: bool = Fa
 
     with contextlib.ExitStack() as stack:
         jpeg = jpeg_qualities(options.jpeg)
-        recorder = stack.enter_context(Recorder.open(options.folder, _facts(options), jpeg=jpeg))
-        _write_run_file(options, recorder)
+        recorder = stack.enter_context(Recorder.open(options.folder, run_facts(options), jpeg=jpeg))
+        write_run_file(options, recorder)
         try:
             session = _assemble(options, company, recorder, stack, privileged=privileged)
         except (TandemError, KeyboardInterrupt) as error:
@@ -171,12 +154,13 @@ def plan_command(options: RunOptions) -> tuple[Scene, Plan | Question | Refusal,
     import time
 
     from agent.planner.instruction import clean_instruction
+    from agent.sight import shown_to
     from sim.robot import SimRobot
 
     instruction = clean_instruction(options.instruction)
-    with SimRobot.start(_placed(options)) as robot:
-        perceiver = _perceiver()
+    with SimRobot.start(place(options)) as robot:
         planner = make_planner(options.planner)
+        perceiver = shown_to(planner, _perceiver())
         scene = perceiver(robot.observe(("overhead",)), None, None)
         began = time.monotonic()
         decision = planner.plan(instruction, scene, ())
@@ -192,44 +176,26 @@ def _assemble(
     privileged: bool,
 ) -> Session:
     from agent.planner.instruction import clean_instruction
+    from api.session import Assembled, make_session
     from sim.faults.record import injection_facts, record_fault
     from sim.robot import SimRobot
-    from traces import names
 
     clean_instruction(options.instruction)
-    placed = _placed(options)
+    placed = place(options)
     injection = _injection(options)
     recorder.update(injection_facts(injection))
     robot = stack.enter_context(
         SimRobot.start(placed, clock=options.clock, privileged=privileged, faults=injection)
     )
     # The body builds its world while the libraries and the models are loaded here.
-    from agent.executive import Executive
-    from api.monitoring import monitoring_facts, monitoring_notes
-    from vla_low_level.recorded_robot import RecordedRobot
-
     tell = partial(record_fault, recorder, injection)
     robot.on_fault = tell
     mind = load_modules(options, tell).mind()
-    recorder.update(
-        {
-            **monitoring_facts(mind.monitoring),
-            names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
-            names.PLANNER_ID: mind.planner.planner_id,
-            names.CLOCK: options.clock,
-        }
-    )
-    if options.film:
-        from api.film import Film
-
-        company = replace(company, frames=stack.enter_context(Film(options.folder)).take)
-    robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
-    recorded = RecordedRobot(robot, recorder)
-    executive = Executive(recorded, mind, recorder, company, clock=options.clock)
-    return Session(executive, robot, recorder, monitoring_notes(mind.monitoring))
+    return make_session(options, company, recorder, stack, Assembled(placed, robot, mind))
 
 
-def _placed(options: RunOptions) -> PlacedScene:
+def place(options: RunOptions) -> PlacedScene:
+    """The scene of the options, every thing at its place. Raises `TandemError` (`ARM_UNKNOWN`, ...)."""
     from sim.arms import ARMS
     from sim.layout import resolve
     from sim.scene import SceneSpec
@@ -270,10 +236,12 @@ def load_modules(options: RunOptions, on_fault: Callable[[Happening], None] | No
         TandemError: For options or weights that will not do.
     """
     from agent.modules import Modules
+    from agent.sight import shown_to
     from api.monitoring import load_monitoring
     from skills.router import PolicyKind
 
-    perceiver, planner = _perceiver(), make_planner(options.planner)
+    planner = make_planner(options.planner)
+    perceiver = shown_to(planner, _perceiver())
     only = None if options.policy == "auto" else PolicyKind(options.policy)
     policies = load_policies(options)
     modules = Modules(perceiver, planner, policies, only, load_monitoring(options, policies))
@@ -314,7 +282,7 @@ def _perceiver() -> Perceiver:
     return partial(perceive, Detector.from_pretrained())
 
 
-def _facts(options: RunOptions) -> dict[str, object]:
+def run_facts(options: RunOptions) -> dict[str, object]:
     """What is known about a run before it begins; they open the record."""
     from traces import names
 
@@ -339,13 +307,13 @@ def _facts(options: RunOptions) -> dict[str, object]:
     }
 
 
-def _write_run_file(options: RunOptions, recorder: Recorder) -> None:
+def write_run_file(options: RunOptions, recorder: Recorder) -> None:
     """The run's settings as a file, for people who look into the folder."""
     from traces.storage import storage_error
 
     path = recorder.folder / RUN_FILE
     try:
-        path.write_text(json.dumps(_facts(options), indent=1) + "\n")
+        path.write_text(json.dumps(run_facts(options), indent=1) + "\n")
     except OSError as cause:
         raise storage_error(cause, path) from cause
 

@@ -1,4 +1,4 @@
-"""The command line: `tandem run | plan | trace | replay | faults | monitor | data | train`, and more."""
+"""The command line: `tandem run | plan | serve | trace | replay | faults | data | train`, and more."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from api.faults_cli import faults
 from api.monitor_cli import calibrate, monitor_app
 from api.planner_cli import planner_app
 from api.policy_cli import data_app, train, train_choice
+from api.serve_cli import command, mcp, serve
 from api.text import printable
 from api.trace_cli import RunFolder, trace_app
 
@@ -40,6 +41,9 @@ app.add_typer(planner_app, name="planner")
 app.add_typer(monitor_app, name="monitor")
 app.command()(train)
 app.command()(train_choice)
+app.command()(serve)
+app.command()(command)
+app.command()(mcp)
 app.command()(calibrate)
 app.command()(faults)
 
@@ -59,8 +63,8 @@ PlannerSpec = Annotated[
     str,
     typer.Option(
         "--planner",
-        metavar="embedded|subgoal|openai:URL#MODEL",
-        help="Who understands the words; subgoal: one skill at a time.",
+        metavar="embedded|subgoal|openai[+camera]:URL#MODEL",
+        help="Who understands the words; subgoal: one skill at a time; +camera: sends the picture.",
     ),
 ]
 ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", help="Which arm.")]
@@ -159,7 +163,12 @@ def plan(  # noqa: PLR0913
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
-    explain: Annotated[bool, typer.Option("--explain", help="Say which words led to which steps.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Say which words led to which steps, and what else may have been meant."
+        ),
+    ] = False,
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print the graph as a Mermaid flowchart.")
     ] = False,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
+from traces.errors import TandemError
+
 if TYPE_CHECKING:
-    from api.assemble import Session
+    from api.client import Client
+    from api.session import Session
 
 IMPATIENT = 3
 
@@ -53,3 +57,38 @@ class Interrupt:
         self._session.executive.cancel()
         if self._presses == IMPATIENT:
             raise KeyboardInterrupt
+
+
+class ServerInterrupt:
+    """Ctrl-C while a command on a server is watched: it cancels; again, it stops; a third time leaves.
+
+    Attributes:
+        pressed: Whether Ctrl-C has been pressed.
+    """
+
+    def __init__(self, client: Client, command_id: str) -> None:
+        self._client = client
+        self._command_id = command_id
+        self._presses = 0
+        self.pressed = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _press(self, _number: int, _frame: FrameType | None) -> None:
+        self.pressed = True
+        self._presses += 1
+        if self._presses == IMPATIENT:
+            raise KeyboardInterrupt
+        with contextlib.suppress(TandemError):
+            # Over a connection of its own: the one that is being read belongs to the reader.
+            if self._presses > 1:
+                self._client.stop("Ctrl-C twice")
+            else:
+                self._client.cancel(self._command_id)

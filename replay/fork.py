@@ -16,7 +16,8 @@ from typing import cast
 
 from agent.budgets import Budgets
 from agent.events import Event
-from agent.executive import Company, Executive, Mind
+from agent.executive import Company, Executive
+from agent.mind import Mind
 from agent.modules import Modules
 from agent.outcome import CommandResult
 from replay.motion import ChunkMotion, recorded_motion

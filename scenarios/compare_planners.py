@@ -85,7 +85,8 @@ def batch_of(items: Sequence[Example]) -> Batch:
 
 def _row(item: Example) -> tuple[list[tuple[int, int, int]], list[int]]:
     tokenizer, _ = minilm()
-    tokens, pointer = [(tokenizer.token_to_id("[CLS]"), 0, 0)], 0
+    first, last = (int(tokenizer.token_to_id(name) or 0) for name in ("[CLS]", "[SEP]"))
+    tokens, pointer = [(first, 0, 0)], 0
     for word in item.marked.text.split():
         if word in POINTERS:
             pointer = POINTERS.index(word) + 1
@@ -93,7 +94,7 @@ def _row(item: Example) -> tuple[list[tuple[int, int, int]], list[int]]:
         sort = word[1:-1] if word.startswith("<") else ""
         ids = tokenizer.encode(PLAIN[sort] if sort else word, add_special_tokens=False).ids
         tokens += [(i, pointer if sort else 0, SORTS.index(sort) + 1 if sort else 0) for i in ids]
-    tokens.append((tokenizer.token_to_id("[SEP]"), 0, 0))
+    tokens.append((last, 0, 0))
     return tokens, [TARGETS.index(piece) for piece in (START, *split(item.sketch), END)]
 
 

@@ -16,12 +16,14 @@ from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from sim.channel import Channel
+from sim.darkroom import Darkroom
 from sim.messages import from_observation, from_progress, from_report, to_limits
 from sim.scene import PlacedScene
 from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.body import Body
 from vla_low_level.guard import ChunkHeader
+from vla_low_level.observation import Observation
 from vla_low_level.plant import CONTROL_HZ
 from vla_low_level.robot import Decision, Seam, Verdict
 from vla_low_level.wire import Message
@@ -60,6 +62,9 @@ class Server:
         self._running: int | None = None
         self._queued: Message | None = None
         self._open = True
+        self._darkroom = Darkroom()
+        # A fault remembers what it has shown, which a copy of this process would forget.
+        self._elsewhere = self._realtime and self._faulty is None
         # The request that moves the arm, the trace context it came with, and when; for the mind's record.
         self._work: tuple[int, str, int] = (-1, "", 0)
 
@@ -73,6 +78,7 @@ class Server:
                     # Whoever stopped before asking wants the stop first.
                     self._poll_stop()
                     self._serve(message)
+                self._develop()
                 now_s = time.monotonic()
                 if self._realtime and now_s >= due_s:
                     self._tick()
@@ -91,7 +97,8 @@ class Server:
         left_s = max(0.0, due_s - time.monotonic()) if self._realtime else None
         channel = self._channel.fileno()
         writers = [channel] if self._channel.unsent else []
-        select.select([channel, self._stop_line.fileno()], writers, [], left_s)
+        readers = [channel, self._stop_line.fileno(), *self._darkroom.filenos]
+        select.select(readers, writers, [], left_s)
 
     def _poll_stop(self) -> bool:
         """Stop the arm if that was asked for since the last look. A closed line stops it as well."""
@@ -112,11 +119,13 @@ class Server:
             if message.kind == "execute":
                 self._work = (request, message.fields.get("traceparent", ""), time.monotonic_ns())
                 self._execute(message)
+            elif message.kind == "observe" and content["cameras"] and self._elsewhere:
+                seen = self._body.observe()
+                self._darkroom.take(request, lambda: self._photograph(seen, content["cameras"]))
             else:
                 self._reply(request, self._answer(message, content))
         except TandemError as error:
-            told = {"code": error.code, "message": error.message, "fix": error.fix}
-            self._reply(request, Message("error", told))
+            self._reply(request, _told(error))
 
     def _answer(self, message: Message, content: dict[str, Any]) -> Message:
         match message.kind:
@@ -144,6 +153,19 @@ class Server:
             case kind:
                 raise TandemError("BODY_REQUEST", f"no request called {kind!r}")
         return Message("done")
+
+    def _photograph(self, seen: Observation, cameras: list[str]) -> Message:
+        """In a copy of this process: what was sensed when it was made, with pictures."""
+        try:
+            return from_observation(replace(seen, images=self._world.capture(cameras)))
+        except TandemError as error:
+            return _told(error)
+
+    def _develop(self) -> None:
+        """Hand out pictures that are ready."""
+        for request, answer in self._darkroom.finished():
+            lost = TandemError("CAMERA_LOST", "the process that took the picture has died", fix="try again")
+            self._reply(request, answer or _told(lost))
 
     def _take(self, message: Message, content: dict[str, Any]) -> Message:
         """Put a chunk in line behind the one that runs."""
@@ -198,6 +220,7 @@ class Server:
         told: dict[str, Any] = {
             "id": request,
             "stopped_at_s": self._stopped_at_s,
+            "latched": self._body.latched,
             "content": dict(answer.fields),
         }
         if self._work[0] == request:
@@ -206,6 +229,10 @@ class Server:
             told["faults"] = [astuple(item) for item in self._faulty.happened]
             self._faulty.happened.clear()
         self._channel.send(Message(answer.kind, told, answer.arrays))
+
+
+def _told(error: TandemError) -> Message:
+    return Message("error", {"code": error.code, "message": error.message, "fix": error.fix})
 
 
 def _faulty(

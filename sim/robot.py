@@ -46,6 +46,7 @@ class SimRobot:
         privileged: Whether `truth` may be asked for.
         stopped_at_s: `time.monotonic()` when the body last wrote the targets of a stop, as far as answers
             have told; None before the first.
+        latched: Why the body is stopped, as far as answers have told; empty when it is not.
         on_fault: Told of every injected fault that has begun or ended, in the body's own order.
         on_work: Told of every chunk that the body has carried out: the trace context that was sent along, and
             `time.monotonic_ns()` at its beginning and end.
@@ -64,6 +65,7 @@ class SimRobot:
         self._closed = False
         self.privileged = False
         self.stopped_at_s: float | None = None
+        self.latched = ""
         self.on_fault: Callable[[Happening], None] | None = None
         self.on_work: Callable[[str, int, int], None] | None = None
 
@@ -105,6 +107,10 @@ class SimRobot:
     def process_id(self) -> int:
         """Of the body's process."""
         return self._process.pid
+
+    def stop_fileno(self) -> int:
+        """The stop line, for a process that shall be able to stop the arm too: bytes in it are the reason."""
+        return self._stop_line.fileno()
 
     def observe(self, cameras: Sequence[str] = ()) -> Observation:
         """Sense now. Raises `TandemError` (`CAMERA_UNKNOWN`, `BODY_LOST`)."""
@@ -191,6 +197,7 @@ class SimRobot:
         while (message := self._channel.wait(until_s)) is not None:
             if message.fields["id"] == request:
                 self.stopped_at_s = message.fields["stopped_at_s"]
+                self.latched = message.fields["latched"]
                 if self.on_work is not None and (work := message.fields.get("work")):
                     self.on_work(*work)
                 for happened in message.fields.get("faults", ()):

@@ -74,24 +74,29 @@ def _about(run: Run) -> str:
 
 
 def _data(run: Run) -> dict[str, Any]:
-    end_ns = max([run.last_ns, *(span.end_ns or 0 for _, span in run.walk())])
     images: dict[str, str] = {}
-    samples = list(samples_of(run))
+    frames = _frames(run, images)
+    return {**spans_data(run), "frames": frames, "images": images, "scores": _scores(run)}
+
+
+def spans_data(run: Run) -> dict[str, Any]:
+    """What every viewer of a run shows beside pictures: its length, s, its spans, and when each chunk was.
+
+    Times `start`, `end` and `t` are in seconds since the command began; links name spans by id.
+    """
+    end_ns = max([run.last_ns, *(span.end_ns or 0 for _, span in run.walk())])
     return {
-        "length": max(0.01, _t(run, end_ns)),
+        "length": max(0.01, seconds_in(run, end_ns)),
         # The body's work on a chunk says nothing that the chunk beside it does not.
         "spans": [_span(run, span, depth) for depth, span in run.walk() if span.name != names.BODY_EXECUTE],
-        "frames": _frames(run, images),
-        "images": images,
-        "scores": _scores(run, samples),
         "moments": [
-            {"t": _t(run, s.time_ns), "body": s.body_s or 0.0, "chunk": s.number, "node": s.node}
-            for s in samples
+            {"t": seconds_in(run, s.time_ns), "body": s.body_s or 0.0, "chunk": s.number, "node": s.node}
+            for s in samples_of(run)
         ],
     }
 
 
-def _t(run: Run, ns: int) -> float:
+def seconds_in(run: Run, ns: int) -> float:
     """Seconds since the command began, or the recording where it never did."""
     return round((ns - (run.roots[0].start_ns if run.roots else run.started_ns)) / 1e9, 4)
 
@@ -102,14 +107,17 @@ def _span(run: Run, span: RecordedSpan, depth: int) -> dict[str, Any]:
         "name": span.name,
         "depth": depth,
         "status": span.status.value,
-        "start": _t(run, span.start_ns),
-        "end": None if span.end_ns is None else _t(run, span.end_ns),
+        "start": seconds_in(run, span.start_ns),
+        "end": None if span.end_ns is None else seconds_in(run, span.end_ns),
         "message": f"{span.code}: {span.message}" if span.code else "",
         "told": " · ".join(_short(value) for _, value in facts_of(span) if value != ""),
         "facts": [[key, _short(value, _MAX_TEXT)] for key, value in sorted(span.attributes.items())],
         "links": [[link.kind, link.target.span_id] for link in span.links],
         "logs": [
-            {"t": _t(run, log.time_ns), "text": f"{log.name} {_short(dict(log.attributes), _MAX_TEXT)}"}
+            {
+                "t": seconds_in(run, log.time_ns),
+                "text": f"{log.name} {_short(dict(log.attributes), _MAX_TEXT)}",
+            }
             for log in span.logs
             if log.name != names.STEP
         ],
@@ -128,7 +136,9 @@ def _frames(run: Run, images: dict[str, str]) -> dict[str, list[dict[str, Any]]]
     frames: dict[str, list[dict[str, Any]]] = {}
     for frame in kept:
         if _load(run, frame, images):
-            frames.setdefault(frame.camera, []).append({"t": _t(run, frame.time_ns), "image": frame.ref})
+            frames.setdefault(frame.camera, []).append(
+                {"t": seconds_in(run, frame.time_ns), "image": frame.ref}
+            )
     return frames
 
 
@@ -144,11 +154,11 @@ def _load(run: Run, frame: Frame, images: dict[str, str]) -> bool:
     return True
 
 
-def _scores(run: Run, samples: list[Any]) -> list[dict[str, Any]]:
+def _scores(run: Run) -> list[dict[str, Any]]:
     """Scores that have a bound, as shares of it."""
     lines: dict[str, list[list[float]]] = {}
-    for sample in samples:
+    for sample in samples_of(run):
         for name, (score, bound) in sample.scores.items():
             if bound:
-                lines.setdefault(name, []).append([_t(run, sample.time_ns), round(score / bound, 4)])
+                lines.setdefault(name, []).append([seconds_in(run, sample.time_ns), round(score / bound, 4)])
     return [{"name": name, "points": points} for name, points in sorted(lines.items())]

@@ -1,4 +1,7 @@
-"""Which planner: `embedded`, its model on a server, or any OpenAI-compatible server as `openai:URL#MODEL`."""
+"""Which planner: `embedded`, its model on a server, or any OpenAI-compatible server as `openai:URL#MODEL`.
+
+`openai+camera:URL#MODEL` sends the overhead camera's frame along, for a model that takes images.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,12 @@ def make_planner(spec: str) -> Planner:
         from agent.planner.embedded import EmbeddedPlanner
 
         return EmbeddedPlanner()
-    if spec.startswith("openai:"):
+    if spec.startswith(("openai:", "openai+camera:")):
         from agent.planner.openai import OpenAIPlanner
 
-        url, _, model = spec.removeprefix("openai:").partition("#")
-        return OpenAIPlanner(url, model)
+        kind, _, address = spec.partition(":")
+        url, _, model = address.partition("#")
+        return OpenAIPlanner(url, model, camera=kind.endswith("+camera"))
     if spec.startswith("served:"):
         from agent.planner.embedded import EmbeddedPlanner
         from agent.planner.served import ServedWriter
@@ -30,6 +34,6 @@ def make_planner(spec: str) -> Planner:
     raise TandemError(
         "PLANNER_UNKNOWN",
         f"there is no planner {spec!r}",
-        fix="use embedded, subgoal, served:URL#MODEL or openai:URL#MODEL, "
+        fix="use embedded, subgoal, served:URL#MODEL, openai:URL#MODEL or openai+camera:URL#MODEL, "
         "for example openai:http://127.0.0.1:8000/v1#planner",
     )

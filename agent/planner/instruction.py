@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from agent import stop_words
 from traces.errors import TandemError
 
 MAX_CHARACTERS = 4000
@@ -18,7 +19,7 @@ _STOP = re.compile(
 
 def is_stop(text: str) -> bool:
     """Does it say to stop, and nothing else? What follows a comma may be something else."""
-    return _STOP.fullmatch(text.strip()) is not None
+    return _STOP.fullmatch(text.strip()) is not None or stop_words.is_stop(text)
 
 
 def clean_instruction(text: str) -> str:

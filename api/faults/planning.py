@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from types import MappingProxyType
+from typing import Any, cast
 
 import numpy as np
 from pydantic import ValidationError
@@ -144,13 +145,15 @@ def _objects(term: Predicate) -> set[object]:
 def _about(term: Predicate, old: str, new: str) -> Predicate:
     """The same of another object."""
     changed = {item.name: new for item in fields(term) if getattr(term, item.name) == old}
-    return replace(term, **changed)
+    again: Predicate = replace(cast(Any, term), **changed)
+    return again
 
 
 def _put(term: Predicate, subject: str, place: Place) -> Predicate:
     """The same of another place, if it says where the object is to be."""
     there = subject in _objects(term) and isinstance(getattr(term, "place", None), Place)
-    return replace(term, place=place) if there else term
+    put: Predicate = replace(cast(Any, term), place=place) if there else term
+    return put
 
 
 def _believed(

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.executive import Executive, Mind
+from agent.executive import Executive
+from agent.mind import Mind
 from agent.outcome import CommandResult, Outcome
 from agent.perception.detector import Detector
 from agent.perception.perceive import perceive

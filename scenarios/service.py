@@ -1,0 +1,214 @@
+"""A real `tandem serve` in a folder of its own, for measuring and for killing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from api.server.settings import TOKEN_FILE
+from scenarios.traffic import cpu_s
+from traces.verify import verify
+
+START_S = 300.0
+REPLY_S = 60.0
+POLL_S = 0.02
+STILL_M = 0.002
+PROCESSES = {"mind": "api.server.mind", "body": "sim.process", "stop": "api.server.stop_listener"}
+
+
+class Service:
+    """The server and its processes; a context manager."""
+
+    def __init__(self, folder: Path, port: int, scene: str) -> None:
+        self._folder = folder
+        self._scene = scene
+        self._port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._stop_url = f"http://127.0.0.1:{port + 1}/v1/robot/stop"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._http = httpx.Client(timeout=REPLY_S, verify=False)
+        self.token = ""
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, scene: str = "one_of_each") -> Iterator[Self]:
+        """Start it and wait until the robot is ready."""
+        with tempfile.TemporaryDirectory() as folder:
+            service = cls(Path(folder), _free_port(), scene)
+            service.begin()
+            try:
+                yield service
+            finally:
+                service.end()
+
+    def begin(self) -> float:
+        """Start the server process; returns how long it took until the robot was ready, s."""
+        began = time.monotonic()
+        environment = {**os.environ, "TANDEM_STATE": str(self._folder / "state")}
+        words = [
+            "serve",
+            "--scene",
+            self._scene,
+            "--port",
+            str(self._port),
+            "--runs",
+            str(self._folder / "runs"),
+        ]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", *words], env=environment, stderr=subprocess.DEVNULL
+        )
+        self._wait(lambda: self.robot()["state"] not in ("starting", "lost"), START_S)
+        return time.monotonic() - began
+
+    def end(self) -> None:
+        """End it as Ctrl-C does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(60)
+        self._http.close()
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A request; its answer. Raises httpx's errors."""
+        self.token = self.token or (self._folder / "state" / TOKEN_FILE).read_text().strip()
+        headers = {"authorization": f"Bearer {self.token}"}
+        response = self._http.request(method, self.url + path, json=body, headers=headers)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A POST; its answer."""
+        return self.ask("POST", path, body)
+
+    def robot(self) -> dict[str, Any]:
+        """The robot; one that is starting while nobody answers."""
+        try:
+            return self.ask("GET", "/v1/robot")
+        except (httpx.HTTPError, OSError):
+            return {"state": "starting"}
+
+    def wait_until_it_moves(self) -> bool:
+        """Whether the arm set out within half a minute."""
+        home = self.robot()["ee_position_m"]
+        with contextlib.suppress(TimeoutError):
+            self._wait(lambda: _apart_m(self.robot()["ee_position_m"], home) > STILL_M, 30.0)
+            return True
+        return False
+
+    def timed_stop(self) -> float:
+        """From sending a stop to its own listener to the targets being overwritten, s."""
+        began = time.monotonic()
+        self._http.post(self._stop_url).raise_for_status()
+        self._wait(lambda: (self.robot()["stopped_s"] or 0.0) >= began, REPLY_S)
+        return float(self.robot()["stopped_s"]) - began
+
+    def free(self) -> None:
+        """Wait until nothing runs, then clear the latch."""
+        self._wait(lambda: self.robot()["command"] is None and self.robot()["state"] == "stopped", REPLY_S)
+        self.post("/v1/robot/reset", {"reason": "measuring"})
+
+    def process_id(self, who: str) -> int:
+        """Of a process of this service."""
+        if who == "server":
+            return self._process.pid if self._process else 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, ValueError):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace")
+                if PROCESSES[who] in words and self._is_ours(folder, words):
+                    return int(folder.name)
+        return 0
+
+    def cpu_s(self) -> dict[str, float]:
+        """Processor time of each process so far, s."""
+        return {who: cpu_s(self.process_id(who)) for who in ("server", *PROCESSES)}
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """What an open page does: it reads the events and one camera."""
+        over = threading.Event()
+
+        def watch() -> None:
+            number = "0"
+            with httpx.Client(headers={"authorization": f"Bearer {self.token}"}, timeout=REPLY_S) as client:
+                while not over.is_set():
+                    seen = client.get(f"{self.url}/v1/cameras/front/frame?after={number}")
+                    number = seen.headers.get("x-frame", number)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def kill(self, who: str) -> float:
+        """Kill -9 a process, start the server again where it was that; how long until it is ready, s."""
+        os.kill(self.process_id(who), signal.SIGKILL)
+        began = time.monotonic()
+        if who == "server" and self._process is not None:
+            self._process.wait()
+            return self.begin()
+        self._wait(lambda: self.robot()["state"] in ("starting", "lost"), REPLY_S)
+        self._wait(lambda: self.robot()["state"] not in ("starting", "lost"), START_S)
+        return time.monotonic() - began
+
+    def faults_after_kill(self, given: dict[str, Any]) -> list[str]:
+        """What is not as it must be after a kill in the middle of this command, the next one included."""
+        faults = []
+        here = self.robot()["ee_position_m"]
+        time.sleep(0.5)
+        if _apart_m(self.robot()["ee_position_m"], here) > STILL_M:
+            faults.append("the arm moves")
+        command = self.ask("GET", f"/v1/commands/{given['id']}")
+        # Who notices first that the body has gone decides between the two.
+        lost = command["state"] == "aborted" and command["result"]["code"] == "BODY_LOST"
+        if command["state"] != "interrupted" and not lost:
+            faults.append(f"the command is {command['state']}")
+        runs = self._folder / "runs" / (given["run"] or "")
+        self._wait(lambda: not runs.is_dir() or (runs / "result.json").exists(), REPLY_S)
+        if runs.is_dir() and not verify(runs).ok:
+            faults.append(f"the record is damaged: {verify(runs).findings[:1]}")
+        following = self.post("/v1/commands", {"instruction": "put the spoon in the utensil holder"})
+        self._wait(lambda: self.ask("GET", f"/v1/commands/{following['id']}")["terminal"], START_S)
+        ended = self.ask("GET", f"/v1/commands/{following['id']}")
+        if ended["state"] not in ("succeeded", "refused"):
+            faults.append(f"the next command is {ended['state']}: {ended['result']['code']}")
+        return faults
+
+    def _is_ours(self, folder: Path, words: str) -> bool:
+        """Whether a process belongs to this service: it, or its parent, names our folder."""
+        if str(self._folder) in words or str(self._port + 1) in words:
+            return True
+        parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+        return str(self._folder) in Path(f"/proc/{parent}/cmdline").read_text()
+
+    def _wait(self, so: Any, most_s: float) -> None:
+        until_s = time.monotonic() + most_s
+        while not so():
+            if time.monotonic() > until_s:
+                raise TimeoutError
+            time.sleep(POLL_S)
+
+
+def _apart_m(here: list[float], there: list[float]) -> float:
+    return sum((a - b) ** 2 for a, b in zip(here, there, strict=True)) ** 0.5 if here and there else 0.0
+
+
+def _free_port() -> int:
+    """A port whose successor is free as well, as far as one can tell."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
