@@ -91,8 +91,7 @@ def clustered(
     for _ in range(draws if clusters else 0):
         drawn = [item for k in rng.integers(len(clusters), size=len(clusters)) for item in clusters[int(k)]]
         found.append(figure(drawn))
-    low, high = np.nanquantile(found, [0.025, 0.975]) if found else (np.nan, np.nan)
-    return figure(judged), float(low), float(high)
+    return figure(judged), *_interval(found)
 
 
 def paired(
@@ -109,5 +108,13 @@ def paired(
     for _ in range(draws if seeds else 0):
         drawn = [k for s in rng.choice(seeds, len(seeds)) for k in at[int(s)]]
         found.append(figure([ours[k] for k in drawn]) - figure([theirs[k] for k in drawn]))
-    low, high = np.nanquantile(found, [0.025, 0.975]) if found else (np.nan, np.nan)
-    return figure(ours) - figure(theirs), float(low), float(high)
+    return figure(ours) - figure(theirs), *_interval(found)
+
+
+def _interval(found: Sequence[float]) -> tuple[float, float]:
+    """The middle 95 % of what is a number; NaN twice where nothing is."""
+    known = [value for value in found if not np.isnan(value)]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
