@@ -8,10 +8,11 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-b
 # Builds see the pinned setuptools too, not whichever is newest that day.
 EDITABLE := $(INSTALL) --no-build-isolation -e
 SAY ?= clear the table
+SHOTS ?=
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench eval eval-monitor eval-planner eval-policy eval-traces eval-api test-slow test-vllm test-otlp clean
+.PHONY: help run test check format docs bench eval eval-asking eval-monitor eval-planner eval-policy eval-traces eval-api test-slow test-web test-vllm test-otlp clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -20,7 +21,7 @@ run: .venv/run-ready  ## set everything up, then clear a table (SAY="put the red
 	$(BIN)/tandem run "$(SAY)"
 
 test: .venv/dev-ready  ## set everything up, then pass the tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow and not web"
 
 check: .venv/dev-ready  ## lint, format, types, import directions
 	$(BIN)/ruff check .
@@ -56,6 +57,9 @@ eval-monitor: .venv/dev-ready  ## the monitor's figures: rollouts with and witho
 
 eval-planner: .venv/dev-ready  ## the planner's figures: what people say, written by hand and generated (minutes)
 	$(BIN)/python -m scenarios.eval_planner
+
+eval-asking: .venv/dev-ready  ## when the planner asks: 300 commands, half of them ambiguous or impossible (minutes)
+	$(BIN)/python -m scenarios.eval_asking
 
 eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm, wordings, names, latency (an hour)
 	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 200
@@ -96,7 +100,11 @@ eval-traces: .venv/dev-ready  ## the figures of traces and replay: 500 runs of e
 	$(BIN)/python -m scenarios.trace_share --count 10
 
 test-slow: .venv/dev-ready  ## the tests that take minutes
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow and not web"
+
+# SHOTS=docs/images renews the pictures of the documentation.
+test-web: .venv/web-ready  ## the web page in a browser, on a real robot (minutes; needs Chromium on the system)
+	TANDEM_SHOTS=$(SHOTS) $(BIN)/pytest tests/web
 
 test-vllm: .venv/dev-ready .venv-vllm/ready  ## plan through a real vLLM server on the CPU (2.5 GB, installed once)
 	TANDEM_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/pytest -m slow tests/agent/test_vllm.py
@@ -143,3 +151,7 @@ clean:  ## forget the environment
 	$(INSTALL) "$$(grep -i '^torch==' constraints.txt)"
 	$(EDITABLE) '.[dev]'
 	@touch $@ .venv/run-ready
+
+.venv/web-ready: .venv/dev-ready
+	$(EDITABLE) '.[dev,web]'
+	@touch $@

@@ -44,7 +44,7 @@ def record_chats(recorder: Recorder, chats: Sequence[Chat], began_ns: int, ended
     for chat in chats:
         start_ns = max(began_ns, ended_ns - left_ns)
         left_ns -= round(chat.latency_s * 1e9)
-        facts = {
+        facts: dict[str, object] = {
             names.PROVIDER: chat.provider,
             names.REQUEST_MODEL: chat.model,
             names.RESPONSE_FINISH: [chat.finish_reason],
@@ -52,4 +52,6 @@ def record_chats(recorder: Recorder, chats: Sequence[Chat], began_ns: int, ended
             names.CHAT_OUTPUT_REF: recorder.text(chat.reply),
             names.CHAT_LATENCY_S: chat.latency_s,
         }
+        if chat.log_probability is not None:
+            facts[names.CHAT_LOG_PROBABILITY] = chat.log_probability
         recorder.past(names.CHAT.format(model=chat.model), facts, start_ns, max(began_ns, ended_ns - left_ns))

@@ -6,7 +6,7 @@ import queue
 from dataclasses import dataclass, field
 
 from agent.planner.logical_form import LogicalForm
-from agent.planner.protocol import Correction, History, Plan, Task
+from agent.planner.protocol import Answer, Correction, History, Plan, Question, Task
 from skills.predicates import State
 from skills.scene import Scene
 from traces.span import SpanRef
@@ -45,6 +45,11 @@ class Course:
             return False
         self.seen.clear()
         return True
+
+    def asked_before(self, question: Question) -> bool:
+        """Has a person answered this very question already?"""
+        answers = [h.question for h in self.history if isinstance(h, Answer)]
+        return any((q.text, q.options) == (question.text, question.options) for q in answers)
 
     def hear(self, said: queue.SimpleQueue[str]) -> None:
         """Take in what a person has said in the meantime: a reason to plan again, from the words on."""

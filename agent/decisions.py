@@ -71,11 +71,16 @@ def read_history(told: Sequence[Mapping[str, Any]]) -> tuple[History, ...]:
 
 
 def _question(question: Question) -> dict[str, Any]:
-    return {item.name: getattr(question, item.name) for item in fields(question) if item.name != "chats"}
+    return {
+        item.name: getattr(question, item.name)
+        for item in fields(question)
+        if item.name not in ("chats", "among")
+    }
 
 
 def _read_question(told: Mapping[str, Any]) -> Question:
-    return Question(told["text"], tuple(told["options"]), told["code"], tuple(told["objects"]))
+    objects, forms = tuple(told["objects"]), tuple(told.get("forms", ()))
+    return Question(told["text"], tuple(told["options"]), told["code"], objects, forms)
 
 
 _READ: dict[str, Callable[[Mapping[str, Any]], History]] = {

@@ -11,12 +11,13 @@ from agent.ask import Asker
 from agent.budgets import Budgets
 from agent.chat_record import decided
 from agent.course import Course
-from agent.decisions import decision_json, history_json
+from agent.decisions import history_json
 from agent.events import Asked, Event, Finished, Listener, PlanMade
 from agent.filming import FrameSink
 from agent.mind import Mind
 from agent.node_runner import NodeResult, NodeRunner, NodeStatus
 from agent.outcome import CommandResult, Outcome
+from agent.plan_record import record_decision
 from agent.planner.grounder import ground, kept
 from agent.planner.instruction import clean_instruction, is_stop
 from agent.planner.protocol import (
@@ -249,19 +250,19 @@ class Executive:
                     self._planner, course.instruction, scene, tuple(course.history), self._recorder
                 )
                 decision = kept(decision, course.form, course.task, scene, course.history)
-            span.set(names.PLAN_DECISION, type(decision).__name__.lower())
-            span.set(names.PLAN_DECISION_REF, self._recorder.json(decision_json(decision)))
+            record_decision(self._recorder, span, decision)
             if isinstance(decision, Plan):
                 course.form, course.task = decision.form, decision.task
-                span.set(names.PLAN_REF, self._recorder.json(decision.graph.as_json()))
-                span.set(names.PLAN_NODES, len(decision.graph.nodes))
             course.cause = span.ref
         self._recorder.sync()
         return decision
 
     def _put_question(self, question: Question, course: Course) -> _Ending | None:
         """Ask a person; the answer goes into the history that the planner reads."""
-        answer = self._ask_person(question.text, question.options, course)
+        if course.asked_before(question):
+            again = f"asked and answered before, and still unclear: {question.text}"
+            return _Ending(Outcome.NEEDS_HELP, question.code, again, "say all of it in other words")
+        answer = self._ask_person(question.text, question.options, course, question.code)
         if answer is None:
             if self._cancelled.is_set():
                 return _cancelled()
@@ -271,14 +272,16 @@ class Executive:
         course.trigger = "human"
         return None
 
-    def _ask_person(self, text: str, options: tuple[str, ...], course: Course) -> str | None:
+    def _ask_person(
+        self, text: str, options: tuple[str, ...], course: Course, code: str = "NO_PROGRESS"
+    ) -> str | None:
         """The answer, or None when there is nobody, they have left, or they have been asked enough."""
         self._listener(Asked(text, options, None))
         if self._ask is None or course.questions >= self._budgets.questions:
             return None
         course.questions += 1
         links: Links = [(course.cause, names.LinkKind.CAUSED_BY)] if course.cause else []
-        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options)}
+        facts = {names.ASK_QUESTION: text, names.ASK_OPTIONS: list(options), names.ASK_CODE: code}
         with self._recorder.span(names.ASK, facts, links) as span:
             began = time.monotonic()
             answer = self._ask(text, options)

@@ -163,7 +163,12 @@ def plan(  # noqa: PLR0913
     scene: SceneName = "table",
     seed: Seed = 0,
     planner: PlannerSpec = "embedded",
-    explain: Annotated[bool, typer.Option("--explain", help="Say which words led to which steps.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Say which words led to which steps, and what else may have been meant."
+        ),
+    ] = False,
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print the graph as a Mermaid flowchart.")
     ] = False,

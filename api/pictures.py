@@ -7,6 +7,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from agent.planner.protocol import PredictionSet
+from api.text import printable
 from skills.graph import SkillGraph, SkillNode
 from skills.library import Press, Push, Put, Stack
 from skills.scene import Scene
@@ -41,6 +43,25 @@ def scene_table(scene: Scene) -> Table:
         table.add_row(name, where, f"x {x:.2f}  y {y:+.2f} m", f"{item.confidence:.0%}")
     if not scene.objects:
         table.add_row("nothing", "", "", "")
+    return table
+
+
+def set_table(among: PredictionSet) -> Table:
+    """What may have been meant; a mark before what is likely enough."""
+    title = f"what may be meant: likely from {among.threshold:.3f} on ({among.basis})"
+    table = Table(
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 2),
+        show_header=False,
+    )
+    for candidate in among.candidates:
+        why = "" if candidate.why == candidate.words else candidate.why
+        mark = "●" if candidate.likely else "○"
+        words = printable(f"{candidate.words}" + (f" ({why})" if why else ""))
+        table.add_row(f"{mark} {candidate.probability:.3f}", candidate.kind, Text(words))
     return table
 
 

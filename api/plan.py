@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.text import Text
 from agent.planner.explain import explain
 from agent.planner.protocol import Plan, Question, Refusal
 from api.assemble import RunOptions, plan_command
-from api.pictures import plan_tree, scene_table
+from api.pictures import plan_tree, scene_table, set_table
 from api.text import printable
 from skills.render import as_mermaid, as_picture
 from skills.scene import Scene
@@ -27,7 +27,7 @@ class Shown:
 
     Attributes:
         as_json: One JSON object on stdout and nothing else.
-        reasons: Say which words led to which steps.
+        reasons: Say which words led to which steps, and what else may have been meant.
         mermaid: Print the graph in Mermaid's syntax.
         png: Draw the graph into this file.
     """
@@ -60,6 +60,8 @@ def show_plan(options: RunOptions, console: Console, shown: Shown) -> bool:
             console.print(Text(printable("\n  - ".join((f"? {text}", *choices)))))
         case Refusal(code=code, message=message, fix=fix):
             console.print(Text(printable(f"{code} {message}" + (f"\nfix: {fix}" if fix else ""))))
+    if shown.reasons and decision.among is not None:
+        console.print(set_table(decision.among))
     console.print(Text(f"planned in {planning_s:.2f} s, proved in {1000 * proving_s:.1f} ms", "dim"))
     return isinstance(proof, Proof)
 
@@ -81,19 +83,21 @@ def _show(plan: Plan, proof: Proof | Refutation | None, console: Console, shown:
 def _as_json(
     scene: Scene, decision: Plan | Question | Refusal, proof: Proof | Refutation | None
 ) -> dict[str, object]:
-    seen = scene.model_dump(mode="json")
+    seen: dict[str, object] = {"scene": scene.model_dump(mode="json")}
+    if decision.among is not None:
+        seen["set"] = asdict(decision.among)
     match decision:
         case Plan(graph=graph, form=form):
             proved = {"order": list(proof.order)} if isinstance(proof, Proof) else {"refuted": _reason(proof)}
             understood = form.model_dump(mode="json", exclude_defaults=True) if form else None
             reasons = [{"node": r.node, "words": list(r.words)} for r in explain(decision, decision.said)]
-            told = {"decision": "plan", "scene": seen, "understood": understood, "reasons": reasons}
+            told = {"decision": "plan", **seen, "understood": understood, "reasons": reasons}
             return {**told, **graph.as_json(), **proved}
         case Question(text=text, options=options, code=code):
             asked = {"code": code, "text": text, "options": list(options)}
-            return {"decision": "question", "scene": seen, **asked}
+            return {"decision": "question", **seen, **asked}
         case Refusal(code=code, message=message, fix=fix):
-            return {"decision": "refusal", "scene": seen, "code": code, "message": message, "fix": fix}
+            return {"decision": "refusal", **seen, "code": code, "message": message, "fix": fix}
 
 
 def _reason(proof: Proof | Refutation | None) -> str:

@@ -1,4 +1,4 @@
-"""`tandem planner train`: make the embedded planner's language model anew."""
+"""`tandem planner train | calibrate`: make the embedded planner's model anew; when a planner asks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import typer
 
 from api.errors import told_errors
 
-planner_app = typer.Typer(no_args_is_help=True, help="The embedded planner's language model: train.")
-
-
-@planner_app.callback()
-def _planner() -> None:
-    """Keeps `train` a command of its own."""
+planner_app = typer.Typer(
+    no_args_is_help=True, help="Planners: train the embedded one's model, calibrate asking."
+)
 
 
 @planner_app.command("train")
@@ -43,3 +40,36 @@ def planner_train(
         from agent.planner.train import train
 
         train(out, steps, seed, start)
+
+
+@planner_app.command("calibrate")
+def planner_calibrate(
+    planner: Annotated[
+        str, typer.Option(metavar="SPEC", help="embedded, served:URL#MODEL or openai:URL#MODEL.")
+    ] = "embedded",
+    miss: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="How often the set may miss what was meant.")
+    ] = 0.1,
+    commands: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Labelled commands; without, those that are shipped.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Calibration file; without, the one that is shipped.")
+    ] = None,
+) -> None:
+    """Calibrate when a planner asks: how unlikely it holds what was meant, on commands with labels.
+
+    From then on it acts only on a plan that is alone in the prediction set. The file belongs to the model and
+    the word lists that it was made with; after they change it is not used, and the planner asks more.
+    For a planner other than the embedded one, name a file and set TANDEM_ASKING to it.
+
+    \b
+    Examples:
+      tandem planner calibrate
+      tandem planner calibrate --planner openai:http://HOST:8000/v1#MODEL --out asking.json
+      TANDEM_ASKING=asking.json tandem run "clear the table" --planner openai:http://HOST:8000/v1#MODEL
+    """  # noqa: D301 (the backspace keeps the lines apart)
+    with told_errors():
+        from api.calibrate import calibrate_asking
+
+        calibrate_asking(planner, miss, commands, out)

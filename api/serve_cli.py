@@ -40,6 +40,9 @@ def serve(  # noqa: PLR0913
         list[str] | None, typer.Option(metavar="NAME", help="A further name of this machine. Repeatable.")
     ] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Where records go.")] = Path("runs"),
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="The arm waits for thinking: for slow or busy machines.")
+    ] = False,
 ) -> None:
     """Serve one robot: page, HTTP API, events, MCP.
 
@@ -69,6 +72,7 @@ def serve(  # noqa: PLR0913
             "weights": str(weights) if weights else None,
             "arm": arm,
             "film": False,
+            "clock": "lockstep" if lockstep else "realtime",
         }
         settings = Settings(robot, host, port, stop_port or port + 1, tuple(allow_host or ()), runs)
 

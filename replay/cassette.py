@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from agent.planner.protocol import REJECTED
+from agent.planner.replies import SAMPLES, asked_for
 from traces import names
 from traces.run import Run
 
@@ -22,8 +23,11 @@ OPENAI = ("openai", "openai+camera")
 MAX_REQUEST_BYTES = 1 << 22
 
 
-def recorded_answers(run: Run) -> dict[str, tuple[str, str]]:
-    """Reply and finish reason by the sha256 of the request's messages, as they stand in the record."""
+Answers = dict[str, tuple[str, str, float | None]]
+
+
+def recorded_answers(run: Run) -> Answers:
+    """Reply, finish reason and log-probability by the sha256 of what was asked, as it is on record."""
     answers = {}
     for span in run.named(names.CHAT):
         facts = span.attributes
@@ -32,7 +36,8 @@ def recorded_answers(run: Run) -> dict[str, tuple[str, str]]:
             finish = facts.get(names.RESPONSE_FINISH) or ["stop"]
             if finish[0] == REJECTED:
                 continue
-            answers[str(facts[names.CHAT_INPUT_REF])] = (reply, str(finish[0]))
+            told = (reply, str(finish[0]), facts.get(names.CHAT_LOG_PROBABILITY))
+            answers[str(facts[names.CHAT_INPUT_REF])] = told
     return answers
 
 
@@ -76,15 +81,24 @@ def _address(spec: str, port: int) -> str:
     return f"{kind}:http://127.0.0.1:{port}/v1#{address.partition('#')[2]}"
 
 
-def _answer(request: bytes, answers: dict[str, tuple[str, str]]) -> tuple[int, bytes]:
+def _answer(request: bytes, answers: Answers) -> tuple[int, bytes]:
     """The recorded reply to a request, or 404: not one that this planner asks again after."""
     try:
-        messages = json.loads(request)["messages"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        asked = json.loads(request)
+        messages, wanted = asked["messages"], min(int(asked.get("n", 1)), SAMPLES)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return 400, b'{"error": "no chat completion request"}'
-    name = hashlib.sha256(json.dumps(messages).encode()).hexdigest()
-    if name not in answers:
+    requests = [asked_for(messages, asked, number) for number in range(wanted)]
+    found = [told for r in requests if (told := answers.get(hashlib.sha256(r.encode()).hexdigest()))]
+    if not found:
         return 404, b'{"error": "this was not asked when the run was recorded"}'
-    reply, finish = answers[name]
-    choice = {"index": 0, "message": {"role": "assistant", "content": reply}, "finish_reason": finish}
-    return 200, json.dumps({"object": "chat.completion", "choices": [choice]}).encode()
+    choices = [_choice(number, *told) for number, told in enumerate(found)]
+    return 200, json.dumps({"object": "chat.completion", "choices": choices}).encode()
+
+
+def _choice(index: int, reply: str, finish: str, log_probability: float | None) -> dict[str, object]:
+    message = {"role": "assistant", "content": reply}
+    # As one token: of the whole text no more is on record.
+    told = {"content": [{"token": reply, "logprob": log_probability}]}
+    logprobs = None if log_probability is None else told
+    return {"index": index, "message": message, "finish_reason": finish, "logprobs": logprobs}

@@ -259,6 +259,17 @@ def evaluate(folder: Path, kind: PolicyKind, fitting: int, calibration: int) -> 
     }
 
 
+def _plain(value: object) -> object:
+    """What JSON can hold: numbers that are none become null."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), 4) if np.isfinite(value) else None
+    return value
+
+
 def main() -> None:
     """Command line."""
     raw = argparse.RawDescriptionHelpFormatter
@@ -274,7 +285,7 @@ def main() -> None:
         except TandemError as error:
             sys.stderr.write(f"{kind.value}: {error.message}; {error.fix}\n")
             continue
-        text = json.dumps(figures, indent=1, default=float)
+        text = json.dumps(_plain(figures), indent=1)
         (args.folder / f"figures-{kind.value}.json").write_text(text + "\n")
         sys.stdout.write(f"{kind.value}\n{text}\n")
 

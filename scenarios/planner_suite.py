@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agent.planner.judge import Judgement, Verdict, judge
 from agent.planner.protocol import Correction, Plan, Planner, Question, Refusal
 from scenarios.planner_cases import Case, scene
-from scenarios.planner_judge import Judgement, Verdict, judge
 from scenarios.planner_length import Length, against_oracle, length
 from scenarios.statistics import quantile, wilson
 from skills.scene import Scene

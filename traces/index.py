@@ -73,10 +73,11 @@ class RunIndex:
         open_ones = [name for name in sorted(there) if known.get(name) != ""]
         todo = [name for name in open_ones if self._stamp(name) != known.get(name)]
         for number, name in enumerate(todo, 1):
+            stamp = self._stamp(name)  # what is written while it is read counts next time
             summary = summarise(self._root / name)
             with self._writing():
                 self._forget(name)
-                row = {**_row(summary), "folder": name, "stamp": self._stamp(name)}
+                row = {**_row(summary), "folder": name, "stamp": stamp}
                 places = ", ".join("?" * len(row))
                 self._query(f"INSERT INTO runs ({', '.join(row)}) VALUES ({places})", *row.values())
                 for table in _SETS:

@@ -198,6 +198,21 @@ PLAN_HISTORY_REF: Final = _attribute("tandem.plan.history.ref", "blob", "What ha
 PLAN_DECISION_REF: Final = _attribute("tandem.plan.decision.ref", "blob", "The whole decision as JSON.")
 PLAN_NODES: Final = _attribute("tandem.plan.nodes", "int", "How many nodes the plan has.")
 PLAN_DECISION: Final = _attribute("tandem.plan.decision", "str", "`plan`, `question` or `refusal`.")
+PLAN_SET_REF: Final = _attribute(
+    "tandem.plan.set.ref", "blob", "What may have been meant, as JSON: words, probability, in the set or not."
+)
+PLAN_SET_SIZE: Final = _attribute(
+    "tandem.plan.set.size", "int", "How many of them are in the prediction set."
+)
+PLAN_SET_THRESHOLD: Final = _attribute(
+    "tandem.plan.set.threshold", "float", "Least probability of what is in the set."
+)
+PLAN_SET_BASIS: Final = _attribute(
+    "tandem.plan.set.basis", "str", "What the threshold rests on: a calibration, or why there is none."
+)
+PLAN_SET_CALIBRATED: Final = _attribute(
+    "tandem.plan.set.calibrated", "bool", "The guarantee of the calibration holds."
+)
 PROOF_ERROR: Final = _attribute("tandem.plan.proof.error", "str", "Which node fails the proof, and why.")
 
 # One exchange with a language model
@@ -214,6 +229,9 @@ SERVER_ADDRESS: Final = _attribute("server.address", "str", "Host of the endpoin
 CHAT_INPUT_REF: Final = _attribute("tandem.chat.input.ref", "blob", "The messages that were sent, JSON.")
 CHAT_OUTPUT_REF: Final = _attribute("tandem.chat.output.ref", "blob", "The answer, text as received.")
 CHAT_LATENCY_S: Final = _attribute("tandem.chat.latency_s", "float", "From request to answer.", "s")
+CHAT_LOG_PROBABILITY: Final = _attribute(
+    "tandem.chat.log_probability", "float", "Of the answer as a whole; absent where it is not known."
+)
 CHAT_ATTEMPT: Final = _attribute("tandem.chat.attempt", "int", "Counts tries of one request from 1.")
 
 # One attempt at one node
@@ -300,6 +318,7 @@ LOST: Final = _attribute("tandem.lost", "bool", "The span never ended: its proce
 # Asking
 ASK_QUESTION: Final = _attribute("tandem.ask.question", "str", "What the person is asked.")
 ASK_OPTIONS: Final = _attribute("tandem.ask.options", "str[]", "Answers that are offered.")
+ASK_CODE: Final = _attribute("tandem.ask.code", "str", "Why: `AMBIGUOUS`, `NO_PLACE`, `NOT_UNDERSTOOD`, ...")
 ASK_ANSWER: Final = _attribute(
     "tandem.ask.answer", "str", "What the person said; absent when nobody answered."
 )

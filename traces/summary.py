@@ -136,6 +136,11 @@ def _ns(when: datetime) -> int:
 
 def summarise(folder: Path) -> RunSummary:
     """Read a run. Never raises for a bad one: what cannot be read stays empty."""
+    try:
+        told = _of_trace(salvage_run(folder).run)
+    except TandemError:
+        told = {}
+    # After the trace: whoever finds it closed finds the result that was written before.
     result = _result(folder / RESULT_FILE)
     about: dict[str, Any] = {
         "command": _text(result.get("instruction")),
@@ -143,10 +148,7 @@ def summarise(folder: Path) -> RunSummary:
         "code": _text(result.get("code")),
         "duration_s": _number(result.get("wall_s")),
     }
-    try:
-        return RunSummary(folder, **{**about, **_of_trace(salvage_run(folder).run)})
-    except TandemError:
-        return RunSummary(folder, **about)
+    return RunSummary(folder, **about | told)
 
 
 def _of_trace(run: Run) -> dict[str, Any]:

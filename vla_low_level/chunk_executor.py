@@ -19,11 +19,19 @@ from vla_low_level.flight import ChunkLog, Drop, Executed, Flight
 from vla_low_level.inference import Inference, ThreadInference
 from vla_low_level.observation import Observation
 from vla_low_level.policy import Instruction, Policy, PolicyOutput
-from vla_low_level.robot import Clock, Robot, streaming
+from vla_low_level.robot import Clock, Decision, ExecutionReport, Robot, streaming
 from vla_low_level.seams import SMOOTH, Blend
 
 # How long a look at the body is put off while nothing is expected.
 POLL_S = 0.02
+# So often a policy that does not think ahead may be too late before it is said to be slow.
+LATE_IN_A_ROW = 10
+
+
+def _came_late(report: ExecutionReport) -> bool:
+    """Its body keeps a clock of its own, and refused the chunk for nothing but its age."""
+    verdict = report.verdict
+    return verdict.decision is Decision.HOLD and verdict.step == -1 and verdict.limit == Drop.EXPIRED
 
 
 class _Silent:
@@ -93,7 +101,8 @@ class ChunkExecutor:
         return self._in_lockstep(instruction, told) if self._stream is None else self._live(instruction, told)
 
     def _in_lockstep(self, instruction: Instruction, log: ChunkLog) -> Generator[Executed]:
-        """Look, think, carry out the first rows, again."""
+        """Look, think, carry out the first rows, again; anew where the thinking took too long."""
+        late = 0
         while not self._cancelled.is_set():
             observation = self._robot.observe(self._policy.cameras)
             try:
@@ -109,6 +118,10 @@ class ChunkExecutor:
             report = self._robot.execute(output.chunk)
             executed = Executed(observation, output, report, 0.0, observation.time_s, 0)
             log.after(executed)
+            late = late + 1 if _came_late(report) else 0
+            if 0 < late < LATE_IN_A_ROW:
+                self.dropped[Drop.EXPIRED] += 1
+                continue
             yield executed
             if report.latched:
                 return

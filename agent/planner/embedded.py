@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,24 +15,24 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
+from agent.planner.answers import asked_once, latest_words
+from agent.planner.beam import MAX_PIECES, likely_sketches
+from agent.planner.calibration import threshold_for
+from agent.planner.candidates import Proposal
 from agent.planner.doubt import doubt
-from agent.planner.grounder import ground
-from agent.planner.instruction import clean_instruction
 from agent.planner.language_model import END, FOLDER, WORDS_FILE, checksum, prompt
 from agent.planner.mentions import Marked, mark, spaced
-from agent.planner.protocol import Answer, Chat, Correction, History, Plan, Question, Refusal
+from agent.planner.prediction_set import Threshold, decide
+from agent.planner.protocol import Chat, History, Plan, Question, Refusal
 from agent.planner.reading import places_of, read
+from agent.planner.settled import settled
 from agent.planner.sketch import allowed, spelled
 from agent.planner.spelling import Speller
 from skills.scene import Scene
 from traces.errors import TandemError
 
-# Chosen on validation examples: below it, more than half of the sketches are wrong.
-MIN_CHOICE_PROBABILITY = 0.6
 # Longer than any instruction it was trained on, and well inside the positions that it knows.
 MAX_PROMPT_TOKENS = 150
-MAX_PIECES = 96
-OTHER_WORDS = "Please say it in other words."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,13 @@ class Reading:
         text: A sketch.
         log_probability: Mean over its free choices.
         least: Probability of the choice it was least sure of.
+        probability: Of the whole sketch, under the grammar.
     """
 
     text: str
     log_probability: float
     least: float
+    probability: float = 1.0
 
 
 class Writer(Protocol):
@@ -59,12 +61,21 @@ class Writer(Protocol):
         ...
 
     @property
+    def model(self) -> str:
+        """sha256 of its weights."""
+        ...
+
+    @property
     def known(self) -> frozenset[str]:
         """The words that it was trained on."""
         ...
 
     def write(self, marked: Marked) -> Reading:
         """The likeliest sketch. Raises `TandemError` when the model cannot be reached."""
+        ...
+
+    def candidates(self, marked: Marked) -> tuple[Reading, ...]:
+        """The likely sketches, likeliest first. Raises as `write`."""
         ...
 
     def fits(self, marked: Marked) -> bool:
@@ -75,35 +86,53 @@ class Writer(Protocol):
 class EmbeddedPlanner:
     """Plans without a network. Greedy, float32, deterministic."""
 
-    def __init__(self, folder: Path = FOLDER, writer: Writer | None = None) -> None:
-        """Load the model. Raises `TandemError` (`WEIGHTS_MISSING`, `WEIGHTS_DAMAGED`)."""
+    def __init__(
+        self, folder: Path = FOLDER, writer: Writer | None = None, threshold: Threshold | None = None
+    ) -> None:
+        """Load the model; it asks as its calibration says, or below `threshold`.
+
+        Raises:
+            TandemError: `WEIGHTS_MISSING`, `WEIGHTS_DAMAGED` or `CALIBRATION_UNREADABLE`.
+        """
         self._writer = writer or LocalWriter(folder)
         self._speller = Speller(self._writer.known)
         self.planner_id = f"embedded-{self._writer.name}"
+        self.model = self._writer.model
+        self.threshold = threshold or threshold_for(self.model)
 
     def plan(self, instruction: str, scene: Scene, history: Sequence[History]) -> Plan | Question | Refusal:
-        """Read the instruction and what a person has said since; doubt the reading; ground it.
+        """Read the instruction and what a person has said since; doubt the readings; act, ask or refuse.
 
         Raises:
             TandemError: When a person's other words are not text (`BAD_TEXT`, ...).
         """
-        began = time.monotonic()
-        marked = self.marked(latest_words(instruction, history))
+        if decided := settled(scene, history):
+            return asked_once(decided, history)
+        proposals, chats = self.propose(latest_words(instruction, history), scene)
+        return asked_once(decide(proposals, scene, history, self.threshold, chats), history)
+
+    def propose(self, words: str, _scene: Scene) -> tuple[Sequence[Proposal], tuple[Chat, ...]]:
+        """The readings of some words, likeliest first; this model needs no scene for them."""
+        marked = self.marked(words)
         if not self._writer.fits(marked):
-            return Question(f"That is too long for me. {OTHER_WORDS}", (), "NOT_UNDERSTOOD")
-        reading = self._writer.write(marked)
+            return (Proposal(None, 1.0, "that is too long for me"),), ()
+        began = time.monotonic()
+        readings = self._writer.candidates(marked)
         wall_s = time.monotonic() - began
-        chat = Chat("embedded", self.planner_id, prompt(marked.text), reading.text, "stop", wall_s)
-        why = self.doubt(reading, marked)
-        if why:
-            return Question(f"{why[:1].upper()}{why[1:]}. {OTHER_WORDS}", (), "NOT_UNDERSTOOD", chats=(chat,))
-        result = ground(read(reading.text, marked.mentions), scene, history)
-        if isinstance(result, Plan):
-            said = tuple(
-                tuple(marked.mentions[k].words for k in sorted(step)) for step in places_of(reading.text)
-            )
-            return replace(result, said=said, log_probability=reading.log_probability, chats=(chat,))
-        return replace(result, chats=(chat,))
+        reply = "\n".join(f"{reading.text} {reading.probability:.4f}" for reading in readings)
+        chat = Chat("embedded", self.planner_id, prompt(marked.text), reply, "stop", wall_s)
+        return tuple(self.proposal(reading, marked) for reading in readings), (chat,)
+
+    def proposal(self, reading: Reading, marked: Marked) -> Proposal:
+        """A sketch as a reading of the instruction, with what speaks against it."""
+        why = doubt(reading.text, marked, self._writer.known)
+        try:
+            form = read(reading.text, marked.mentions)
+            steps = places_of(reading.text) if form.steps else ()
+        except ValueError:
+            return Proposal(None, reading.probability, why or "I am not sure what you mean")
+        said = tuple(tuple(marked.mentions[k].words for k in sorted(step)) for step in steps)
+        return Proposal(form, reading.probability, why, said, reading.log_probability)
 
     def marked(self, words: str) -> Marked:
         """What the model is given to read: slips put right, mentions set aside, the rest in plain words."""
@@ -114,35 +143,19 @@ class EmbeddedPlanner:
         """The likeliest sketch of some words; after ` | `, what was said while they were carried out."""
         return self._writer.write(self.marked(words))
 
-    def doubt(self, reading: Reading, marked: Marked) -> str:
-        """Why a reading should not be acted on; empty when it may be."""
-        why = doubt(reading.text, marked, self._writer.known)
-        if not why and reading.least < MIN_CHOICE_PROBABILITY:
-            return "I am not sure what you mean"
-        if not why:
-            try:
-                read(reading.text, marked.mentions)
-            except ValueError:
-                return "I am not sure what you mean"
-        return why
 
-
-def latest_words(instruction: str, history: Sequence[History]) -> str:
-    """The instruction, or what was answered when asked for other words; then what a person has corrected."""
-    for item in history:
-        if isinstance(item, Answer) and item.question.code == "NOT_UNDERSTOOD":
-            instruction = clean_instruction(item.answer)
-        elif isinstance(item, Correction):
-            instruction = f"{instruction.split(' | ')[0]} | {clean_instruction(item.text)}"
-    return instruction
+def reading_of(text: str, chosen: Sequence[float]) -> Reading:
+    """A sketch with the log-probabilities of its free choices."""
+    mean = sum(chosen) / max(1, len(chosen))
+    return Reading(text, mean, math.exp(min(chosen, default=0.0)), math.exp(sum(chosen)))
 
 
 class LocalWriter:
     """The model in this process."""
 
     def __init__(self, folder: Path) -> None:
-        self._tokenizer, self._model, digest, self.known = _load(folder)
-        self.name = digest[:12]
+        self._tokenizer, self._llama, digest, self.known = _load(folder)
+        self.name, self.model = digest[:12], digest
 
     def fits(self, marked: Marked) -> bool:
         """Is it short enough to be read?"""
@@ -160,7 +173,7 @@ class LocalWriter:
             if len(options) == 1:
                 best = options[0]
             else:
-                output = self._model(input_ids=torch.tensor([pending]), past_key_values=cache, use_cache=True)
+                output = self._llama(input_ids=torch.tensor([pending]), past_key_values=cache, use_cache=True)
                 cache, pending = output.past_key_values, []
                 scores = torch.log_softmax(output.logits[0, -1, [self._id(p) for p in options]].float(), 0)
                 best = options[int(scores.argmax())]
@@ -169,8 +182,20 @@ class LocalWriter:
                 break
             pieces.append(best)
             pending.append(self._id(best))
-        mean = sum(chosen) / max(1, len(chosen))
-        return Reading("".join(pieces), mean, math.exp(min(chosen, default=0.0)))
+        return reading_of("".join(pieces), chosen)
+
+    @torch.inference_mode()
+    def candidates(self, marked: Marked) -> tuple[Reading, ...]:
+        """The likely sketches under the grammar, likeliest first."""
+        start = self._encoded(marked)
+
+        def scores(pieces: Sequence[str], options: Sequence[str]) -> list[float]:
+            ids = torch.tensor([[*start, *map(self._id, pieces)]])
+            logits = self._llama(input_ids=ids, logits_to_keep=1, use_cache=False).logits[0, -1]
+            return torch.log_softmax(logits[[self._id(p) for p in options]].float(), 0).tolist()
+
+        sorts = [mention.sort for mention in marked.mentions]
+        return tuple(reading_of(text, chosen) for text, chosen in likely_sketches(scores, sorts))
 
     def _encoded(self, marked: Marked) -> list[int]:
         return list(self._tokenizer.encode(prompt(marked.text), add_special_tokens=False).ids)

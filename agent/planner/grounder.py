@@ -83,7 +83,7 @@ def kept(
     """A decision, as what was understood before where it is that: what is half done keeps its meaning."""
     if not isinstance(decision, Plan) or form is None or decision.form != form:
         return decision
-    return replace(ground(form, scene, history, before), chats=decision.chats)
+    return replace(ground(form, scene, history, before), chats=decision.chats, among=decision.among)
 
 
 def _stable(step: Step) -> bool:

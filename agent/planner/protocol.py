@@ -27,6 +27,7 @@ class Chat:
         reply: What came back, as received.
         finish_reason: Why generation ended; `REJECTED` for a reply that was not taken.
         latency_s: How long it took.
+        log_probability: Of the reply as a whole; None where it is not known.
     """
 
     provider: str
@@ -35,6 +36,43 @@ class Chat:
     reply: str
     finish_reason: str
     latency_s: float
+    log_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One thing that may have been meant, for the trace and for a person.
+
+    Attributes:
+        words: What would be done, or said, in plain words.
+        kind: `plan`, `refusal`, or `other`: anything else, for which there are no words.
+        probability: What the planner's model gives the readings that allow it.
+        likely: It is in the prediction set.
+        why: Why it cannot be done, or should not be believed; empty when nothing speaks against it.
+    """
+
+    words: str
+    kind: str
+    probability: float
+    likely: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionSet:
+    """What may have been meant, and what decided which of it is likely enough.
+
+    Attributes:
+        candidates: The likeliest first.
+        threshold: Least probability of what is likely.
+        basis: What the threshold rests on: a calibration, or why there is none.
+        calibrated: Whether the guarantee of the calibration holds.
+    """
+
+    candidates: tuple[Candidate, ...]
+    threshold: float
+    basis: str
+    calibrated: bool
 
 
 REJECTED = "rejected"
@@ -69,6 +107,7 @@ class Plan:
         said: For each step of the form, the words that it was read from; empty where that is not known.
         log_probability: Mean over the tokens that were chosen freely; 0 where the model does not say.
         chats: Exchanges that led to it.
+        among: What else may have been meant; None where the planner does not say.
     """
 
     graph: SkillGraph
@@ -78,6 +117,7 @@ class Plan:
     said: tuple[tuple[str, ...], ...] = ()
     log_probability: float = 0.0
     chats: tuple[Chat, ...] = ()
+    among: PredictionSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +128,19 @@ class Question:
         text: What it wants to know.
         options: Answers to choose from; empty for free text.
         code: Stable reason: `AMBIGUOUS`, `NO_PLACE` or `NOT_UNDERSTOOD`.
-        objects: Ids that the options stand for, in their order.
+        objects: Ids that the options stand for, in their order; of several, with spaces between.
+        forms: The logical forms that the options stand for, as text, in their order; empty for none.
         chats: Exchanges that led to it.
+        among: What may have been meant; None where the planner does not say.
     """
 
     text: str
     options: tuple[str, ...]
     code: str
     objects: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
     chats: tuple[Chat, ...] = ()
+    among: PredictionSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +151,7 @@ class Refusal:
     message: str
     fix: str = ""
     chats: tuple[Chat, ...] = ()
+    among: PredictionSet | None = None
 
 
 @dataclass(frozen=True, slots=True)

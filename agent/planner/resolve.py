@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agent.planner.answers import chosen_objects
 from agent.planner.describe import whereabouts
 from agent.planner.logical_form import At, Condition, Looks, Seen, Selector, Side, Which
 from agent.planner.protocol import Answer, History, Question, Refusal
@@ -15,7 +15,6 @@ from vla_low_level.nouns import Opening, Switch
 
 # Told apart by side only when it is plain to see, m.
 APART_M = 0.02
-_SMALL = frozenset({"the", "a", "one", "on", "in", "at", "please", "that", "this", "to"})
 _SEEN: dict[Seen, DrawerIs | LampIs] = {
     Seen.OPEN: DrawerIs(Opening.OPEN),
     Seen.CLOSED: DrawerIs(Opening.CLOSED),
@@ -103,7 +102,7 @@ def _some(
     selector: Selector, found: list[SceneObject], context: Context, prefer: frozenset[str]
 ) -> list[SceneObject] | Question:
     """So many of more: any, those a person chose, the held one, or those that are already as wanted."""
-    answered = {name for h in context.history if isinstance(h, Answer) for name in _chosen(h)}
+    answered = {name for h in context.history if isinstance(h, Answer) for name in chosen_objects(h)}
     told = [o for o in found if o.id in answered] or [o for o in found if o.id == context.scene.held]
     if len(told) == selector.count:
         return told
@@ -115,21 +114,6 @@ def _some(
         return ready
     which = f"Which {phrase(selector)} do you mean?"
     return Question(which, whereabouts(found), "AMBIGUOUS", tuple(o.id for o in found))
-
-
-def _chosen(answer: Answer) -> tuple[str, ...]:
-    """Ids that an answer picks out: by option, by number, by id, or by words that one option alone has."""
-    said = answer.answer.strip().lower()
-    options = [option.lower() for option in answer.question.options]
-    ids = answer.question.objects
-    for number, (option, name) in enumerate(zip(options, ids, strict=False), start=1):
-        if said in (option, str(number), name):
-            return (name,)
-    words = set(re.findall(r"\w+", said)) - _SMALL
-    fits = [
-        name for option, name in zip(options, ids, strict=False) if words <= set(re.findall(r"\w+", option))
-    ]
-    return (fits[0],) if words and len(fits) == 1 else ()
 
 
 def _nothing(selector: Selector, context: Context) -> Refusal:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
 
-from agent.planner.embedded import MAX_PIECES, Reading
-from agent.planner.language_model import FOLDER, WORDS_FILE, prompt
+from agent.planner.beam import FLOOR, MAX_PIECES
+from agent.planner.embedded import Reading, reading_of
+from agent.planner.language_model import FOLDER, WORDS_FILE, checksum, prompt
 from agent.planner.mentions import Marked
 from agent.planner.openai import DEADLINE_S, api_key, endpoint
+from agent.planner.replies import SAMPLES
 from agent.planner.sketch import regular_expression, unspelled
-from agent.planner.transport import TransientError, bad_response, post
+from agent.planner.transport import MAX_BYTES, TransientError, bad_response, post
 
 # Characters, far below what the model's positions hold.
 MAX_CHARACTERS = 600
@@ -34,6 +35,7 @@ class ServedWriter:
         self._url = str(parsed).rstrip("/") + "/completions"
         self._model, self._deadline_s = model, deadline_s
         self.name = f"{parsed.host}#{model}"
+        self.model = checksum(folder)
         self.known = frozenset(json.loads((folder / WORDS_FILE).read_text(encoding="utf-8")))
 
     def fits(self, marked: Marked) -> bool:
@@ -46,33 +48,52 @@ class ServedWriter:
         Raises:
             TandemError: `LLM_UNAVAILABLE`, `LLM_TIMEOUT`, `LLM_AUTH` or `LLM_BAD_RESPONSE`.
         """
+        return self._completed(marked, {"temperature": 0})[0]
+
+    def candidates(self, marked: Marked) -> tuple[Reading, ...]:
+        """The likeliest sketch, and unless it leaves them nothing others by chance. Raises as `write`."""
+        best = self.write(marked)
+        drawn = []
+        if 1.0 - best.probability >= FLOOR:
+            drawn = self._completed(marked, {"temperature": 1, "seed": 0, "n": SAMPLES})
+        found = {reading.text: reading for reading in (*drawn, best)}
+        return tuple(sorted(found.values(), key=lambda reading: -reading.probability))
+
+    def _completed(self, marked: Marked, drawn: dict[str, int]) -> list[Reading]:
         payload = {
             "model": self._model,
             "prompt": prompt(marked.text),
-            "temperature": 0,
+            **drawn,
             "max_tokens": MAX_PIECES,
             "logprobs": 1,
             "add_special_tokens": False,
             "structured_outputs": {"regex": regular_expression([m.sort for m in marked.mentions])},
         }
+        ends = time.monotonic() + self._deadline_s
         try:
-            body = post(self._url, payload, api_key(), time.monotonic() + self._deadline_s)
+            body = post(self._url, payload, api_key(), ends, MAX_BYTES * drawn.get("n", 1))
         except TransientError as transient:
             raise transient.error from transient
-        return _reading(body)
+        return _readings(body)
 
 
-def _reading(body: bytes) -> Reading:
+def _readings(body: bytes) -> list[Reading]:
+    """What ended by itself. Raises `TandemError` (`LLM_BAD_RESPONSE`) when nothing did."""
     try:
-        choice: dict[str, Any] = json.loads(body)["choices"][0]
-        text, finish = str(choice["text"]), choice["finish_reason"]
-        told = [float(p) for p in choice["logprobs"]["token_logprobs"] if p is not None]
+        choices: list[dict[str, Any]] = json.loads(body)["choices"][:SAMPLES]
+        finishes = [choice["finish_reason"] for choice in choices]
+        ended = [choice for choice in choices if choice["finish_reason"] == "stop"]
+        readings = [
+            reading_of(
+                unspelled("".join(str(choice["text"]).split())),
+                [min(0.0, float(p)) for p in choice["logprobs"]["token_logprobs"] if p is not None],
+            )
+            for choice in ended
+        ]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise bad_response(
             f"the reply is no completion ({error!r})", "check what serves this address"
         ) from error
-    if finish != "stop":
-        raise bad_response(f"the reply ended with {finish!r}, not by itself", "look at the server's log")
-    return Reading(
-        unspelled("".join(text.split())), sum(told) / max(1, len(told)), math.exp(min(told, default=0.0))
-    )
+    if not readings:
+        raise bad_response(f"the reply ended with {finishes!r}, not by itself", "look at the server's log")
+    return readings

@@ -48,7 +48,7 @@ class TransientError(Exception):
         super().__init__(str(error))
 
 
-def post(url: str, payload: dict[str, Any], key: str, ends: float) -> bytes:
+def post(url: str, payload: dict[str, Any], key: str, ends: float, max_bytes: int = MAX_BYTES) -> bytes:
     """Send, and return the body of a reply with status 200.
 
     Args:
@@ -56,6 +56,7 @@ def post(url: str, payload: dict[str, Any], key: str, ends: float) -> bytes:
         payload: What, as JSON.
         key: Sent as a bearer token unless empty; never part of an error.
         ends: Deadline on `time.monotonic`, s.
+        max_bytes: How long the reply may be.
 
     Raises:
         TransientError: No connection, 429 or 5xx.
@@ -72,7 +73,7 @@ def post(url: str, payload: dict[str, Any], key: str, ends: float) -> bytes:
 
     def exchange() -> None:
         try:
-            done.put(_exchange(client, url, payload, key, trace))
+            done.put(_exchange(client, url, payload, (key, trace), max_bytes))
         except Exception as error:  # noqa: BLE001 - raised again on the caller's thread
             done.put(error)
 
@@ -89,8 +90,13 @@ def post(url: str, payload: dict[str, Any], key: str, ends: float) -> bytes:
 
 
 def _exchange(
-    client: httpx.Client, url: str, payload: dict[str, Any], key: str, trace: dict[str, str]
+    client: httpx.Client,
+    url: str,
+    payload: dict[str, Any],
+    known: tuple[str, dict[str, str]],
+    max_bytes: int,
 ) -> bytes:
+    key, trace = known
     headers = {"Accept-Encoding": "identity"} | trace | ({"Authorization": f"Bearer {key}"} if key else {})
     with client.stream("POST", url, json=payload, headers=headers) as response:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -100,9 +106,9 @@ def _exchange(
         data = bytearray()
         for piece in response.iter_raw():
             data += piece
-            if len(data) > MAX_BYTES:
+            if len(data) > max_bytes:
                 raise bad_response(
-                    f"the reply is longer than {MAX_BYTES} bytes",
+                    f"the reply is longer than {max_bytes} bytes",
                     "check what serves this address",
                     bytes(data),
                 )

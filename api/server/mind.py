@@ -158,7 +158,8 @@ def _stop_listener(standing: Standing, told: dict[str, Any]) -> subprocess.Popen
 def _options(told: dict[str, Any]) -> RunOptions:
     known = {item.name for item in fields(RunOptions)}
     paths = {name: Path(told[name]) for name in ("weights",) if told.get(name)}
-    return RunOptions(**{k: v for k, v in told.items() if k in known} | paths | {"clock": "realtime"})
+    values: dict[str, Any] = {k: v for k, v in told.items() if k in known} | paths
+    return RunOptions(**{"clock": "realtime", **values})
 
 
 def main() -> None:

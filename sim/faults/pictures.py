@@ -14,8 +14,7 @@ from sim.world import World
 from vla_low_level.observation import CameraImage
 from vla_low_level.rotations import rotation_matrix
 
-# Pictures that are kept for a lag.
-KEPT = 64
+# Rounding of the clock.
 SLACK_S = 1e-6
 DARK = 12
 
@@ -190,7 +189,7 @@ class Freeze(_OfCamera):
 
     def watch(self, view: str, image: CameraImage, time_s: float) -> None:  # noqa: ARG002
         """Keep the latest; of a camera that had taken none, the first."""
-        if not self._frozen or view not in self._last:
+        if self.aims_at(view) and (not self._frozen or view not in self._last):
             self._last[view] = image.rgb, image.depth_m
 
     def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
@@ -207,16 +206,17 @@ class Lag(_OfCamera):
         self._taken: dict[str, list[tuple[float, Pixels]]] = {}
 
     def watch(self, view: str, image: CameraImage, time_s: float) -> None:
-        """Keep all for a while."""
+        """Keep all that may still be shown."""
+        if not self.aims_at(view):
+            return
         taken = self._taken.setdefault(view, [])
         taken.append((time_s, (image.rgb, image.depth_m)))
-        del taken[:-KEPT]
+        while len(taken) > 1 and taken[1][0] <= time_s - self.size + SLACK_S:
+            del taken[0]
 
-    def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:
+    def spoil(self, view: str, image: CameraImage, time_s: float) -> CameraImage:  # noqa: ARG002
         """The newest that is old enough, or the oldest there is."""
-        taken = self._taken[view]
-        old = [pixels for at_s, pixels in taken if at_s <= time_s - self.size + SLACK_S]
-        rgb, depth = old[-1] if old else taken[0][1]
+        rgb, depth = self._taken[view][0][1]
         return replace(image, rgb=rgb, depth_m=depth)
 
 

@@ -49,6 +49,7 @@ class FaultyPlant:
         self.world = world
         self._clock = clock or (lambda: world.time_s)
         self._zero_s: float | None = None
+        self._looked_s: float | None = None
         self._injected = [
             _Injected(k, fault, EFFECTS[fault.name](fault, world, injection.seed))
             for k, fault in enumerate(injection.faults)
@@ -70,6 +71,7 @@ class FaultyPlant:
 
     def read(self) -> PlantState:
         """Measure, wrongly perhaps."""
+        self._look_at_the_clock()
         state = self.world.read()
         for effect in self._acting():
             state = effect.read(state)
@@ -77,6 +79,7 @@ class FaultyPlant:
 
     def command(self, joint_target_rad: F64, gripper_target: float) -> None:
         """Tell the motors, something else perhaps."""
+        self._look_at_the_clock()
         for effect in self._acting():
             joint_target_rad, gripper_target = effect.command(joint_target_rad, gripper_target)
         self.world.command(joint_target_rad, gripper_target)
@@ -129,8 +132,10 @@ class FaultyPlant:
         return [item.effect for item in self._injected if item.acting]
 
     def _look_at_the_clock(self) -> None:
-        if self._zero_s is None:
+        """Let begin and end what is due, whoever asks first: a replay asks for no pictures."""
+        if self._zero_s is None or self._looked_s == self.world.time_s:
             return
+        self._looked_s = self.world.time_s
         now_s = self.world.time_s - self._zero_s + SLACK_S
         for item in self._injected:
             waited_s = now_s - item.fault.onset_s

@@ -10,6 +10,7 @@ import json
 import resource
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -48,11 +49,17 @@ TEXT = "put the red cube in the tray"
 LONG = json.dumps({"steps": [PUT] * 100_000})
 
 
+@contextmanager
+def started() -> Iterator[SimRobot]:
+    cube = ObjectSpec(category=Category.CUBE, colour=Colour.RED, position=(0.45, 0.0))
+    with SimRobot.start(resolve(SceneSpec(objects=(cube,)), 0)) as robot:
+        yield robot
+
+
 @pytest.fixture(scope="module")
 def robot() -> Iterator[SimRobot]:
-    cube = ObjectSpec(category=Category.CUBE, colour=Colour.RED, position=(0.45, 0.0))
-    with SimRobot.start(resolve(SceneSpec(objects=(cube,)), 0)) as started:
-        yield started
+    with started() as robot:
+        yield robot
 
 
 class Desk:
@@ -90,6 +97,13 @@ class Desk:
 @pytest.fixture
 def desk(robot: SimRobot, tmp_path: Path) -> Desk:
     return Desk(robot, tmp_path / "run")
+
+
+@pytest.fixture
+def own_desk(tmp_path: Path) -> Iterator[Desk]:
+    """With a robot that nobody uses after."""
+    with started() as robot:
+        yield Desk(robot, tmp_path / "run")
 
 
 def step(**more: object) -> Answer:
@@ -184,20 +198,20 @@ def test_a_plan_that_cannot_be_stands_beside_the_one_that_repaired_it(desk: Desk
     assert "steps" in desk.endpoint.requests[1]["messages"][-1]["content"]
 
 
-def test_a_server_that_dies_during_a_replan_leaves_the_arm_at_rest(desk: Desk) -> None:
+def test_a_server_that_dies_during_a_replan_leaves_the_arm_at_rest(own_desk: Desk) -> None:
     """L8: the running skill ends by itself; the correction cannot be planned, and the command fails."""
 
     def correct_once(event: Event) -> None:
         if isinstance(event, PlanMade):
-            desk.executive.correct("no, in the sink")
+            own_desk.executive.correct("no, in the sink")
 
-    desk.company = Company(listener=correct_once)
-    result = desk.run(says(GOOD), raw(500, b"gone"))
+    own_desk.company = Company(listener=correct_once)
+    result = own_desk.run(says(GOOD), raw(500, b"gone"))
     assert (result.outcome, result.code) == (Outcome.FAILED, "LLM_UNAVAILABLE")
     assert result.steps_done == 1
-    first = desk.robot.observe().proprioception.joint_position_rad
-    np.testing.assert_allclose(desk.robot.observe().proprioception.joint_position_rad, first, atol=1e-6)
-    assert verify(desk.folder).ok
+    first = own_desk.robot.observe().proprioception.joint_position_rad
+    np.testing.assert_allclose(own_desk.robot.observe().proprioception.joint_position_rad, first, atol=1e-6)
+    assert verify(own_desk.folder).ok
 
 
 def test_replanning_for_ever_ends_in_a_question(robot: SimRobot, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from agent.planner.breaker import Breaker
 from agent.planner.choose import make_planner
 from agent.planner.logical_form import LogicalForm
 from agent.planner.openai import OpenAIPlanner
-from agent.planner.protocol import Plan, Watching
+from agent.planner.prediction_set import Threshold
+from agent.planner.protocol import Plan, Question, Watching
 from agent.sight import shown_to
 from skills.scene import PlaceRegion, Scene, SceneObject
 from traces.errors import TandemError
@@ -84,10 +86,21 @@ def raw(status: int, body: bytes, **headers: str) -> Answer:
     return answer
 
 
-def says(content: str, finish: str = "stop") -> Answer:
-    return raw(
-        200, json.dumps({"choices": [{"message": {"content": content}, "finish_reason": finish}]}).encode()
-    )
+def says(content: str, finish: str = "stop", sure: float | None = 0.99) -> Answer:
+    return says_all([(content, sure)], finish)
+
+
+def says_all(contents: list[tuple[str, float | None]], finish: str = "stop") -> Answer:
+    """Several choices with their probabilities; None where the endpoint gives none."""
+    choices = [
+        {
+            "message": {"content": content},
+            "finish_reason": finish,
+            "logprobs": sure and {"content": [{"token": content, "logprob": math.log(sure)}]},
+        }
+        for content, sure in contents
+    ]
+    return raw(200, json.dumps({"choices": choices}).encode())
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:
@@ -308,3 +321,73 @@ def test_the_examples_shown_are_those_most_like_the_instruction(serve) -> None:
     endpoint = serve(says(GOOD))
     OpenAIPlanner(endpoint.url, "m").plan("swap the cup and the bottle", SCENE, ())
     assert '"do":"swap"' in endpoint.requests[0]["messages"][0]["content"]
+
+
+BLUE = GOOD.replace("red", "blue")
+BOTH = SCENE.model_copy(update={"objects": (*SCENE.objects, OTHER)})
+
+
+def told(endpoint: Endpoint) -> object:
+    threshold = Threshold(0.4, "chosen by hand", calibrated=False)
+    planner = OpenAIPlanner(endpoint.url, "m", deadline_s=100.0, threshold=threshold)
+    return planner.plan("put the cup in the sink", BOTH, ())
+
+
+def test_a_reply_that_is_sure_costs_one_request(serve) -> None:
+    endpoint = serve(says(GOOD, sure=0.95))
+    assert isinstance(told(endpoint), Plan)
+    assert len(endpoint.requests) == 1
+    assert endpoint.requests[0]["logprobs"] is True
+
+
+def test_one_that_is_not_sure_is_compared_with_others_by_their_log_probabilities(serve) -> None:
+    endpoint = serve(says(GOOD, sure=0.5), says_all([(GOOD, 0.5)] * 9 + [(BLUE, 0.45)]))
+    question = told(endpoint)
+    assert isinstance(question, Question)
+    assert question.options == ("put the red cup in the sink", "put the blue cup in the sink")
+    assert endpoint.requests[1]["n"] == 10
+    assert len(question.chats) == 11
+    surer = serve(says(GOOD, sure=0.5), says_all([(GOOD, 0.5)] * 5 + [(BLUE, 0.3)] * 5))
+    assert isinstance(told(surer), Plan)
+
+
+def test_without_log_probabilities_ten_samples_are_counted_however_they_come(serve) -> None:
+    blue, red = says(BLUE, sure=None), says(GOOD, sure=None)
+    endpoint = serve(red, *[red] * 5, *[blue] * 5)
+    question = told(endpoint)
+    assert isinstance(question, Question)
+    assert [c.probability for c in question.among.candidates] == [0.5, 0.5]
+    assert len(endpoint.requests) == 11
+    assert [r["seed"] for r in endpoint.requests[1:]] == list(range(10))
+    assert isinstance(told(serve(red, says_all([(GOOD, None)] * 9 + [(BLUE, None)]))), Plan)
+
+
+def test_samples_that_are_no_plan_are_a_reason_to_ask(serve) -> None:
+    question = told(serve(says(GOOD, sure=None), says_all([(GOOD, None)] * 4 + [("{", None)] * 6)))
+    assert isinstance(question, Question)
+    assert question.options == ("put the red cup in the sink",)
+
+
+def test_a_server_that_does_not_know_log_probabilities_or_many_choices_is_asked_without(serve) -> None:
+    def picky(handler: BaseHTTPRequestHandler) -> None:
+        sent = endpoint.requests[-1]
+        if "logprobs" in sent:
+            raw(400, b"logprobs is not supported")(handler)
+        elif sent.get("n", 1) > 1:
+            raw(400, b"only one completion choice is allowed")(handler)
+        else:
+            says(GOOD, sure=None)(handler)
+
+    endpoint = serve(picky)
+    assert isinstance(told(endpoint), Plan)
+    assert len(endpoint.requests) == 1 + 1 + 1 + 10
+
+
+@pytest.mark.parametrize("logprob", ["NaN", "5.0", "null", '"x"', "1e999"])
+def test_log_probabilities_that_are_none_are_not_believed(serve, logprob: str) -> None:
+    message = json.dumps({"content": GOOD})
+    content = f'{{"content": [{{"token": "x", "logprob": {logprob}}}]}}'
+    body = f'{{"choices": [{{"message": {message}, "finish_reason": "stop", "logprobs": {content}}}]}}'
+    endpoint = serve(raw(200, body.encode()))
+    assert isinstance(told(endpoint), Plan)
+    assert len(endpoint.requests) == 11

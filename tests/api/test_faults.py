@@ -293,7 +293,7 @@ def test_the_router_tells_another_skill() -> None:
 def test_a_run_with_faults_is_repeated_exactly_and_knows_when_they_acted(
     tandem, tmp_path: Path, scene_file: Path
 ) -> None:
-    folder, texts = tmp_path / "run", ("object_moved:0.05@0s", "pose_bias:0.004@0s+1s", "push:100@100s")
+    folder, texts = tmp_path / "run", ("start_pose:0.03@0s", "pose_bias:0.004@0s+1s", "push:100@100s")
     words = [word for text in texts for word in ("--fault", text)]
     done = tandem(
         "run", "put the red cube in the tray", "--scene", scene_file, "--record", folder, *words, "--json"
@@ -301,8 +301,8 @@ def test_a_run_with_faults_is_repeated_exactly_and_knows_when_they_acted(
     assert json.loads(done.stdout)["chunks"] > 10, done.stderr
     found = fault_times(read_run(folder))
     assert [str(item.fault) for item in found] == [texts[0], texts[1], texts[2]]
-    assert 0.0 < (found[0].began_s or 0.0) == found[0].ended_s
-    assert (found[1].began_s, found[2].began_s) == (0.0, None)
+    assert [item.began_s for item in found] == [0.0, 0.0, None]
+    assert (found[1].ended_s or 0.0) > 0.0
     replayed = tandem("replay", folder, "--level", "physics")
     assert replayed.returncode == 0, replayed.stdout
     decided = tandem("replay", folder, "--level", "decisions")

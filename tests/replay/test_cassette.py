@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from agent.chat_record import record_chats
 from agent.planner.choose import make_planner
 from agent.planner.logical_form import LogicalForm
 from agent.planner.prompts import messages
 from agent.planner.protocol import Plan
+from agent.planner.replies import SAMPLES, Reply, chats_of
 from replay.cassette import cassette
 from skills.scene import PlaceRegion, Scene, SceneObject
 from traces import names
@@ -35,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
             names.CHAT_INPUT_REF: recorder.text(json.dumps(messages(SAID, SCENE, ()))),
             names.CHAT_OUTPUT_REF: recorder.text(FORM),
             names.RESPONSE_FINISH: ["stop"],
+            names.CHAT_LOG_PROBABILITY: -0.01,
         }
         with recorder.span(names.CHAT.format(model="big"), facts):
             pass
@@ -56,3 +60,17 @@ def test_a_question_that_was_never_asked_is_a_named_miss(folder: Path) -> None:
         planner = make_planner(address("openai:https://far.away/v1#big"))
         with pytest.raises(TandemError, match="was not asked when the run was recorded"):
             planner.plan("put the blue cup in the sink", SCENE, ())
+
+
+def test_answers_that_were_drawn_by_chance_come_back_one_by_one(tmp_path: Path) -> None:
+    talk = messages(SAID, SCENE, ())
+    first = Reply(FORM, "stop")
+    drawn = [Reply(FORM if k < 8 else '{"ask":"which?"}', "stop") for k in range(SAMPLES)]
+    with Recorder.open(tmp_path / "run", {}) as recorder, recorder.span(names.PLAN):
+        chats = chats_of("big", talk, {"temperature": 0}, [first], 0.1)
+        chats += chats_of("big", talk, {"temperature": 1, "seed": 0, "n": SAMPLES}, drawn, 0.1)
+        record_chats(recorder, chats, 0, time.monotonic_ns())
+    with cassette(read_run(tmp_path / "run")) as address:
+        planner = make_planner(address("openai:https://far.away/v1#big"))
+        proposals, _ = planner.propose(SAID, SCENE)
+    assert sorted(proposal.probability for proposal in proposals) == [0.2, 0.8]

@@ -14,6 +14,7 @@ import pytest
 
 from traces import names
 from traces.index import INDEX_FILE, UNFINISHED, Filter, RunIndex, list_runs
+from traces.reader import Salvage, salvage_run
 from traces.recorder import Recorder
 
 
@@ -94,6 +95,22 @@ def test_the_index_follows_the_folders(tmp_path: Path) -> None:
         "run-2": "failed",
         "run-3": "succeeded",
     }
+
+
+def test_a_run_that_ends_while_it_is_read_is_listed_with_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder.open(tmp_path / "a", {names.COMMAND_TEXT: "clear the table"})
+
+    def ends_now(folder: Path) -> Salvage:
+        recorder.result({"outcome": "succeeded", "wall_s": 2.0})
+        recorder.close()
+        return salvage_run(folder)
+
+    monkeypatch.setattr("traces.summary.salvage_run", ends_now)
+    list_runs(tmp_path)
+    monkeypatch.undo()
+    assert [(run.outcome, run.closed) for run in list_runs(tmp_path)] == [("succeeded", True)]
 
 
 @pytest.mark.parametrize("data", [b"", b"no database at all" * 99])

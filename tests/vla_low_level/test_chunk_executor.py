@@ -14,7 +14,7 @@ from sim.arms import embodiment
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
 from vla_low_level.audit import MotionAudit
-from vla_low_level.chunk_executor import ChunkExecutor
+from vla_low_level.chunk_executor import LATE_IN_A_ROW, ChunkExecutor
 from vla_low_level.flight import Drop, Executed
 from vla_low_level.ideal_plant import IdealPlant
 from vla_low_level.observation import Observation
@@ -330,6 +330,23 @@ def test_in_lockstep_a_policy_that_raises_is_heard():
     with pytest.raises(ValueError, match="lost my mind"):
         list(ChunkExecutor(robot, Changed(Servo(), at=2), "lockstep").run(GO))
     assert len(robot.sent) == 1
+
+
+def test_a_chunk_that_came_too_late_for_a_body_with_its_own_clock_is_thought_anew():
+    _, robot = ideal()
+    driver = ChunkExecutor(robot, Expired(Servo(), at=2), "lockstep")
+    done = take(driver.run(GO), 3)
+    assert dict(driver.dropped) == {Drop.EXPIRED: 1}
+    assert [one.report.verdict.decision for one in done] == [Decision.PASS] * 3
+    assert [one.output.chunk.chunk_id for one in done] == [0, 2, 3]
+
+
+def test_a_policy_that_is_late_time_and_again_is_told_so():
+    _, robot = ideal()
+    driver = ChunkExecutor(robot, Servo(expiry_s=-1.0), "lockstep")
+    late = next(driver.run(GO))
+    assert (late.report.verdict.limit, late.report.rows_executed) == ("expired", 0)
+    assert driver.dropped[Drop.EXPIRED] == LATE_IN_A_ROW - 1
 
 
 def test_real_time_needs_a_robot_that_can_be_streamed_to():

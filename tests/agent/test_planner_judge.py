@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.planner.cases import CALIBRATION, read_cases
+from agent.planner.judge import Verdict, judge
 from agent.planner.protocol import Plan, Question, Refusal
 from scenarios.planner_cases import FOLDER, Case, cases, scene
-from scenarios.planner_judge import Verdict, judge
 from skills.graph import SkillGraph, SkillNode
 from skills.library import OpenDrawer, Pick, Put, Skill
 from skills.predicates import State
@@ -27,7 +28,8 @@ def case(line: str) -> Case:
 
 
 def test_there_are_more_than_three_hundred_instructions_and_every_fact_names_what_is_there() -> None:
-    every = [c for file in FILES for c in cases(file)]
+    every = [c for file in (*FILES, "asking") for c in cases(file)]
+    every += read_cases(CALIBRATION / "commands.yaml")
     assert sum(1 for _ in cases("instructions")) >= 300
     for one in every:
         known = State.of(scene(one.scene)).location.keys() | {"drawer", "lamp"}
@@ -102,3 +104,11 @@ def test_no_hand_written_line_is_a_template() -> None:
         text = path.read_text().lower()
         assert not [line for line in lines if line in text]
     assert FOLDER.is_dir()
+
+
+def test_what_is_calibrated_on_is_not_tested_on() -> None:
+    told = {"calibration": read_cases(CALIBRATION / "commands.yaml"), "asking": cases("asking")}
+    pairs = {name: {(c.scene, c.said, c.correction) for c in lines} for name, lines in told.items()}
+    tuned = {(c.scene, c.said, c.correction) for file in FILES for c in cases(file)}
+    assert not pairs["calibration"] & pairs["asking"]
+    assert not tuned & (pairs["calibration"] | pairs["asking"])

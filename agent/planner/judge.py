@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import networkx as nx
 
+from agent.planner.cases import Case, Fact
 from agent.planner.protocol import Plan, Question, Refusal
-from scenarios.planner_cases import Case, Fact
 from skills.graph import SkillGraph, SkillNode
 from skills.library import CloseDrawer, OpenDrawer, Press
 from skills.predicates import State, apply, first_unmet
