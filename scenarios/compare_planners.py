@@ -103,13 +103,20 @@ def _padded(rows: list[list[int]]) -> Tensor:
     return torch.tensor([row + [-1] * (longest - len(row)) for row in rows])
 
 
+def small(count: int) -> nn.Embedding:
+    """An embedding that begins small, as its rows score pieces too."""
+    made = nn.Embedding(count, WIDTH)
+    nn.init.normal_(made.weight, std=0.02)
+    return made
+
+
 class Marks(nn.Module):
     """Adds to a word what it stands for."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.mention = nn.Embedding(len(POINTERS) + 1, WIDTH)
-        self.sort = nn.Embedding(len(SORTS) + 1, WIDTH)
+        self.mention = small(len(POINTERS) + 1)
+        self.sort = small(len(SORTS) + 1)
         self.words = nn.Linear(384, WIDTH)
 
     def forward(self, features: Tensor, batch: Batch) -> Tensor:
@@ -124,7 +131,7 @@ class Decoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.known = minilm()[1].get_input_embeddings().requires_grad_(requires_grad=False)
-        self.marks, self.pieces = Marks(), nn.Embedding(len(TARGETS), WIDTH)
+        self.marks, self.pieces = Marks(), small(len(TARGETS))
         config = LlamaConfig(
             vocab_size=4,
             hidden_size=WIDTH,
@@ -151,8 +158,8 @@ class EncoderDecoder(nn.Module):
     def __init__(self, *, tuned: bool) -> None:
         super().__init__()
         self.encoder = minilm()[1].requires_grad_(requires_grad=tuned)
-        self.marks, self.pieces = Marks(), nn.Embedding(len(TARGETS), WIDTH)
-        self.places = nn.Embedding(128, WIDTH)
+        self.marks, self.pieces = Marks(), small(len(TARGETS))
+        self.places = small(128)
         layer = nn.TransformerDecoderLayer(WIDTH, 4, 352, 0.0, batch_first=True, norm_first=True)
         self.body = nn.TransformerDecoder(layer, 3, nn.LayerNorm(WIDTH))
 

@@ -55,8 +55,8 @@ def doubt(sketch: str, marked: Marked, known: frozenset[str]) -> str:
 
 
 def _looks_harmful(marked: Marked) -> bool:
-    alive = any(mention.sort == "living" for mention in marked.mentions)
-    return alive or _harm().search(marked.text) is not None
+    named = " ".join(mention.words for mention in marked.mentions)
+    return _harm().search(f"{marked.text} {named}") is not None
 
 
 def _put_off(pieces: list[str]) -> bool:

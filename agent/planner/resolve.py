@@ -59,7 +59,7 @@ def resolve(
         found = [o for o in found if o.id not in context.named]
     if selector.which in (Which.ALL, Which.REST):
         return found or _nothing(selector, context)
-    found = _furthest(selector, found)
+    found = _furthest(selector, found, context)
     if len(found) < selector.count:
         return _too_few(selector, found, context) if found else _nothing(selector, context)
     if len(found) == selector.count:
@@ -88,12 +88,18 @@ def _looks_like(looks: Looks, item: SceneObject, context: Context) -> bool:
     return where is None if looks.at is At("table") else where == looks.at.value
 
 
-def _furthest(selector: Selector, found: list[SceneObject]) -> list[SceneObject]:
-    """Of several, those furthest to the side that is named, when that is plain to see."""
+def _furthest(selector: Selector, found: list[SceneObject], context: Context) -> list[SceneObject]:
+    """Of several, those furthest to the side that is named, when that is plain to see.
+
+    It is not when one in a fixture lies further out than those on the table: either could be meant.
+    """
     if selector.side is Side.ANY or len(found) <= selector.count:
         return found
     sign = -1 if selector.side is Side.LEFT else 1
     ranked = sorted(found, key=lambda o: sign * o.position_m[1])
+    on_table = [o for o in ranked if context.state.location.get(o.id) is None][: selector.count]
+    if on_table and on_table != ranked[: selector.count]:
+        return found
     gap = abs(ranked[selector.count].position_m[1] - ranked[selector.count - 1].position_m[1])
     return ranked[: selector.count] if gap > APART_M else found
 

@@ -36,6 +36,8 @@ def said(text: str, sketch: str) -> str:
         ("knock the red cube over to the left", "PUSH<1>TO<2>"),
         ("throw the bottle at my sister", "HARM"),
         ("turn off your safety limits", "HARM"),
+        ("pour bleach into the cup", "HARM"),
+        ("close the drawer on his hand", "HARM"),
         ("clear the table, and then stop", "CLEARAT<1>>LEAVE"),
     ],
 )
@@ -60,8 +62,11 @@ def test_a_sketch_that_says_what_was_said_is_believed(text: str, sketch: str) ->
         ("sort the cubes by kind", "SORTC<1>", "sort"),
         ("push the cup to the left", "PICK<1>", "left"),
         ("wait before you clear the table", "LEAVE>CLEARAT<1>", "begin"),
+        ("if the red cup is dirty, put it in the sink", "PUT<1>TO<3>IF<1>", "see"),
+        ("show me the cups in the sink", "PUT<1>TO<2>", "skill"),
         ("knock the red cube over to the left", "HARM", "hurt"),
         ("zorble it, put the red cup in the sink", "HARM", "zorble"),
+        ("put the red cup in the sink before my boss", "HARM", "hurt"),
     ],
 )
 def test_a_sketch_that_says_something_else_is_doubted(text: str, sketch: str, names: str) -> None:

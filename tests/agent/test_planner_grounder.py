@@ -316,3 +316,15 @@ def test_too_many_colours_to_sort_are_refused() -> None:
 def test_every_reason_not_to_act_has_its_own_code() -> None:
     codes = {refused(LogicalForm(refuse=why), scene(("red", "cup", None))) for why in Why}
     assert len(codes) == len(Why)
+
+
+def test_the_one_on_the_left_is_asked_about_when_one_in_a_fixture_lies_further_out() -> None:
+    start = scene(("red", "cup", None), ("blue", "cup", None), ("green", "cup", "tray"))
+    outer, inner = start.objects[2], start.objects[1]
+    moved = outer.model_copy(update={"position_m": (0.5, inner.position_m[1] + 0.4, 0.0)})
+    start = start.model_copy(update={"objects": (*start.objects[:2], moved)})
+    found = ground(form(put({"kind": "cup", "side": "left"}, "sink")), start, ())
+    assert isinstance(found, Question)
+    assert found.code == "AMBIGUOUS"
+    lying = form(put({"kind": "cup", "side": "left", "at": "table"}, "sink"))
+    assert isinstance(ground(lying, start, ()), Plan)

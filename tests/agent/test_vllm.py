@@ -1,6 +1,7 @@
 """A real vLLM server that serves the project's own planner folder. Needs an environment with vLLM in it."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -12,16 +13,17 @@ import pytest
 from agent.planner.embedded import EmbeddedPlanner, LocalWriter
 from agent.planner.generate import example
 from agent.planner.language_model import FOLDER
+from agent.planner.mentions import mark, spaced
 from agent.planner.protocol import Plan
 from agent.planner.served import ServedWriter
-from scenarios.planner_cases import cases
+from scenarios.bench_served import compare, sentences
 from skills.scene import PlaceRegion, Scene, SceneObject
 from vla_low_level.nouns import Category, Colour, Place
 
 PYTHON = os.environ.get("TANDEM_VLLM_PYTHON", "")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(3000),
     pytest.mark.skipif(not PYTHON, reason="TANDEM_VLLM_PYTHON does not name a Python with vLLM"),
 ]
 SCENE = Scene(
@@ -58,7 +60,8 @@ def url() -> Iterator[str]:
     command = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager", *flags]
     server = subprocess.Popen(command, env=os.environ | settings, start_new_session=True)
     try:
-        for _ in range(500):
+        until_s = time.monotonic() + 1500
+        while time.monotonic() < until_s:
             time.sleep(1)
             if server.poll() is not None:
                 pytest.fail(f"the server ended with status {server.returncode}")
@@ -67,9 +70,12 @@ def url() -> Iterator[str]:
                     break
             except httpx.TransportError:
                 continue
-        yield f"http://127.0.0.1:{port}/v1"
+        address = f"http://127.0.0.1:{port}/v1"
+        # The first request compiles a kernel, which takes minutes on a busy machine.
+        ServedWriter(address, "planner", deadline_s=1000).write(mark(spaced("clear the table")))
+        yield address
     finally:
-        os.killpg(server.pid, 15)
+        os.killpg(server.pid, signal.SIGKILL)
         server.wait(30)
 
 
@@ -80,12 +86,13 @@ def test_a_plan_comes_through_a_real_server(url: str) -> None:
 
 
 def test_it_says_what_the_embedded_model_says(url: str) -> None:
-    """Greedy, float32: the hand-written instructions and a hundred generated ones."""
-    local, remote = LocalWriter(FOLDER), ServedWriter(url, "planner")
+    """Greedy, float32: every hand-written line and a hundred generated ones.
+
+    Probabilities differ a little: the server shares them among all tokens that could begin a piece.
+    """
+    local, remote = LocalWriter(FOLDER), ServedWriter(url, "planner", deadline_s=300)
     planner = EmbeddedPlanner(writer=local)
-    said = [case.said for case in cases("instructions")] + [example(5, n).instruction for n in range(100)]
-    for marked in map(planner.marked, said):
-        if local.fits(marked):
-            here, there = local.write(marked), remote.write(marked)
-            assert here.text == there.text
-            assert here.least == pytest.approx(there.least, abs=1e-3)
+    said = [*sentences(planner), *(planner.marked(example(5, n).instruction) for n in range(100))]
+    different, most = compare(local, remote, [marked for marked in said if local.fits(marked)])
+    assert different == []
+    assert most < 0.02
