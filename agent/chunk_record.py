@@ -174,7 +174,7 @@ class ChunkRecord:
         }
 
     def _note(self, span: Span, finding: Finding) -> None:
-        """Warnings and alarms go into the trace. A person hears of a warning once, of alarms when they act."""
+        """All of it goes into the trace. A person hears of a warning once, of alarms when they act."""
         if finding.level is Level.OK:
             return
         span.log(names.ALARM, _alarm_facts(finding))
