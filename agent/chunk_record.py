@@ -76,6 +76,7 @@ class ChunkRecord:
         self._watched: Watched | None = None
         self._open: dict[int, tuple[Span, tuple[Finding, ...]]] = {}
         self._judged: dict[int, tuple[Finding, ...]] = {}
+        self._warned: set[str] = set()
         self.spans: list[SpanRef] = []
 
     def before(self, observation: Observation, output: PolicyOutput) -> None:
@@ -173,11 +174,12 @@ class ChunkRecord:
         }
 
     def _note(self, span: Span, finding: Finding) -> None:
-        """Warnings and alarms go into the trace; a person hears of warnings here, of alarms when they act."""
+        """All of it goes into the trace. A person hears of a warning once, of alarms when they act."""
         if finding.level is Level.OK:
             return
         span.log(names.ALARM, _alarm_facts(finding))
-        if finding.level is Level.WARN:
+        if finding.level is Level.WARN and finding.name not in self._warned:
+            self._warned.add(finding.name)
             self._listener(MonitorRaised(finding.name, "warn", finding.score, finding.threshold))
 
 
