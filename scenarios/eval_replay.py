@@ -169,14 +169,19 @@ def _changed_module(run: Run, rng: np.random.Generator) -> str:
     return str(rng.choice(able))
 
 
+def _inside(modules: Modules, module: str) -> Any:
+    """A layer of the module's network through which everything goes."""
+    inside: dict[str, Callable[[Any], Any]] = {
+        "perception": lambda m: m.perceiver.args[0]._network,
+        "planner": lambda m: m.planner._writer._llama.model.norm,
+        "policy": lambda m: m.policies[PolicyKind.GENERALIST].network,
+    }
+    return inside[module](modules)
+
+
 def _change_one(modules: Modules, module: str) -> None:
-    """Scale the largest number of a tensor through which everything goes."""
-    inside: Any = {
-        "perception": lambda: modules.perceiver.args[0]._network,  # type: ignore[attr-defined]
-        "planner": lambda: modules.planner._model.model.norm,  # type: ignore[attr-defined]
-        "policy": lambda: modules.policies[PolicyKind.GENERALIST].network,  # type: ignore[attr-defined]
-    }[module]()
-    tensor = next(iter(inside.parameters())).data.view(-1)
+    """Scale the largest number of a tensor of such a layer."""
+    tensor = next(iter(_inside(modules, module).parameters())).data.view(-1)
     tensor[int(tensor.abs().argmax())] *= WEIGHT_FACTOR
 
 
