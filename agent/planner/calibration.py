@@ -20,8 +20,8 @@ from agent.planner.cases import CALIBRATION
 from agent.planner.prediction_set import Threshold
 from traces.errors import TandemError
 
-# Chosen on the calibration lines: the smallest at which no more wrong plans are acted on than at 0.15. It asks
-# less than that (in vain 5 % there, not 9 %), since a set that holds nothing is asked about too.
+# Chosen on the calibration lines: the smallest at which no more wrong plans are acted on than at 0.15.
+# It asks less than that (in vain 5 % there, not 9 %), since a set that holds nothing is asked about too.
 ALPHA = 0.08
 FILE_VARIABLE = "TANDEM_ASKING"
 SHIPPED = CALIBRATION / "embedded.json"
