@@ -21,7 +21,7 @@ from agent.planner.prediction_set import Threshold
 from traces.errors import TandemError
 
 # Chosen on the calibration lines: the smallest at which no more wrong plans are acted on than at 0.15.
-# A smaller one asks less, since a set that holds nothing is asked about too: in vain 5 % there instead of 9 %.
+# It asks less than that (in vain 5 % there, not 9 %), since a set that holds nothing is asked about too.
 ALPHA = 0.08
 FILE_VARIABLE = "TANDEM_ASKING"
 SHIPPED = CALIBRATION / "embedded.json"
