@@ -71,7 +71,7 @@ ArmName = Annotated[str, typer.Option("--arm", metavar="panda|kuka_iiwa|xarm6", 
 FaultList = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME[/AIM][:SIZE][@ONSETs][+LASTSs]",
+        metavar="NAME:MAGNITUDE@ONSETs+DURATIONs",
         help="Make something go wrong, unknown to the robot; `tandem faults` lists what. Repeatable.",
     ),
 ]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sim.faults.catalogue import CATALOGUE
 from sim.faults.kinds import Kind
@@ -22,8 +23,9 @@ def faults(
 ) -> None:
     """List what `tandem run --fault` can make go wrong.
 
-    A fault is written NAME[/AIM][:MAGNITUDE][@ONSETs][+DURATIONs]: from the onset on, counted from the
-    beginning of the command, for the duration or to the end. The robot is not told; the record is.
+    A fault is written NAME/AIM:MAGNITUDE@ONSETs+DURATIONs; all but the name can be left out. It acts from
+    the onset on, counted from the beginning of the command, for the duration or to the end. The robot is not
+    told; the record is.
 
     \b
     Examples:
@@ -33,7 +35,7 @@ def faults(
     if as_json:
         sys.stdout.write(json.dumps([_facts(kind) for kind in CATALOGUE.values()], indent=1) + "\n")
         return
-    table = Table(box=None, pad_edge=False, caption=GRAMMAR)
+    table = Table(box=None, pad_edge=False, caption=Text(GRAMMAR))
     for column in ("fault", "", "class", "default", "what it does"):
         table.add_column(column, no_wrap=column == "fault")
     for kind in CATALOGUE.values():

@@ -320,6 +320,12 @@ def test_a_fault_that_cannot_be_is_named_with_its_fix(tandem, tmp_path: Path, fa
     assert told["fix"]
 
 
+def test_help_and_errors_show_how_faults_are_written(tandem) -> None:
+    assert "NAME/AIM:MAGNITUDE" in tandem("faults", "--help").stdout
+    assert "--fault" in tandem("run", "--help").stdout
+    assert "NAME[/AIM]" in tandem("run", "x", "--fault", "?").stderr.replace("\n", "")
+
+
 def test_the_catalogue_is_printed(tandem) -> None:
     shown = tandem("faults").stdout
     assert all(name in shown for name in CATALOGUE)
