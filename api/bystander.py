@@ -61,8 +61,7 @@ class Bystander:
         """What has been typed, None for nothing yet, empty at the end of input."""
         try:
             keyboard = sys.stdin.fileno()
-            # In the background of a shell, reading would suspend the whole run.
-            if os.isatty(keyboard) and os.tcgetpgrp(keyboard) != os.getpgrp():
+            if _would_suspend(keyboard):
                 return None
             return os.read(keyboard, MAX_LINE_BYTES) if select.select([keyboard], [], [], 0.0)[0] else None
         except (OSError, ValueError):
@@ -75,3 +74,12 @@ class Bystander:
             self._console.print(Text(f"  {printable(error.message)}: {printable(error.fix)}", style="yellow"))
             return
         self._console.print(Text(f'  heard "{printable(said)}"', style="dim"))
+
+
+def _would_suspend(keyboard: int) -> bool:
+    """Whether reading would suspend the whole run, as it does in the background of a shell."""
+    try:
+        return os.tcgetpgrp(keyboard) != os.getpgrp()
+    except OSError:
+        # No terminal, or not the one that controls us: nobody minds.
+        return False
