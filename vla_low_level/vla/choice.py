@@ -73,10 +73,8 @@ class Choice(nn.Module):
             text: [B, t], the sentence.
         """
         cells, places, hot = propose(heat)
-        many = image.repeat_interleave(places.shape[1], 0)
-        return Chosen(
-            cells, places, self.score(crop(many, places.flatten(0, 1), self.side), places, hot, text)
-        )
+        pieces = crop(image, places.flatten(0, 1), self.side)
+        return Chosen(cells, places, self.score(pieces, places, hot, text))
 
     def score(self, pieces: Tensor, places_px: Tensor, hot: Tensor, text: Tensor) -> Tensor:
         """Logits [B, k].
@@ -104,7 +102,18 @@ def propose(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     around = functional.max_pool2d(heat[:, None], APART, stride=1, padding=APART // 2)[:, 0]
     cells = heat.masked_fill(heat < around, -1e9).flatten(1).topk(PLACES, 1).indices
     places = STRIDE * (torch.stack([cells % width, cells // width], 2) + 0.5)
-    return cells, places, heat.flatten(1).log_softmax(1).gather(1, cells)
+    return cells, places, log_heat(heat, cells)
+
+
+def log_heat(heat: Tensor, cells: Tensor) -> Tensor:
+    """Log-probabilities [B, k] of cells [B, k] of heat-maps [B, h, w]."""
+    return heat.flatten(1).log_softmax(1).gather(1, cells)
+
+
+def nearest(places_px: Tensor, target_px: Tensor) -> tuple[Tensor, Tensor]:
+    """Of places [B, k, 2] the one next to a target [B, 2]: how far off it is, px, and which, both [B]."""
+    off, which = (places_px - target_px[:, None]).norm(dim=2).min(1)
+    return off, which
 
 
 def choice_loss(scores: Tensor, places_px: Tensor, target_px: Tensor) -> Tensor:
@@ -115,8 +124,8 @@ def choice_loss(scores: Tensor, places_px: Tensor, target_px: Tensor) -> Tensor:
         places_px: [B, k, 2].
         target_px: [B, 2].
     """
-    off, nearest = (places_px - target_px[:, None]).norm(dim=2).min(1)
+    off, which = nearest(places_px, target_px)
     there = off < SAME_PX
-    each = functional.cross_entropy(scores, nearest, reduction="none")
+    each = functional.cross_entropy(scores, which, reduction="none")
     mean: Tensor = (each * there).sum() / there.sum().clamp(min=1)
     return mean

@@ -137,7 +137,7 @@ class VLANetwork(nn.Module):
         rough = felt
         if rough_m is not None:
             rough = torch.cat([felt[:, :3] + rough_m / self.state_std[:3], felt[:, 3:]], 1)
-        words = self.told(torch.cat([text, rough, arm], 1))
+        words = self._heard(text, rough, arm)
         maps, near_maps = self.table(given.table, words), self.wrist(given.wrist, words)
         chosen = self.choice(given.table, maps.heat, text)
         table, wrist = settle(maps, chosen.best()), settle(near_maps, hottest(near_maps.heat))
@@ -161,7 +161,7 @@ class VLANetwork(nn.Module):
     def heat(self, given: Inputs) -> Tensor:
         """The table camera's heat-map alone [B, h, w]."""
         felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
-        words = self.told(torch.cat([self.scaled(given.text), felt, arm], 1))
+        words = self._heard(self.scaled(given.text), felt, arm)
         heat: Tensor = self.table(given.table, words).heat
         return heat
 
@@ -176,6 +176,11 @@ class VLANetwork(nn.Module):
     def denormalise(self, chunk: Tensor) -> Tensor:
         """And back."""
         return chunk * self.action_std + self.action_mean
+
+    def _heard(self, text: Tensor, felt: Tensor, arm: Tensor) -> Tensor:
+        """The words as looking is told them, [B, WORDS]."""
+        words: Tensor = self.told(torch.cat([text, felt, arm], 1))
+        return words
 
     def _felt(self, state: Tensor) -> Tensor:
         """The normalised state, and which way the fingers point, alike for both ends and for four sides."""

@@ -16,7 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from vla_low_level.vla.batches import Batches
-from vla_low_level.vla.choice import PLACES, SAME_PX, Choice, choice_loss, propose
+from vla_low_level.vla.choice import (
+    PLACES,
+    SAME_PX,
+    Choice,
+    choice_loss,
+    log_heat,
+    nearest,
+    propose,
+)
 from vla_low_level.vla.network import VLANetwork
 from vla_low_level.vla.vision import STRIDE, crop
 
@@ -94,16 +102,15 @@ def _look(network: VLANetwork, batches: Batches, indices: NDArray[np.int64]) -> 
     heat = network.heat(batch.inputs)
     cells, places, _ = propose(heat)
     uv, (rows, columns) = batch.table_uv, heat.shape[1:]
-    proposed = (places - uv[:, None]).norm(dim=2).min(1).values < SAME_PX
+    proposed = nearest(places, uv)[0] < SAME_PX
     inside = ((uv >= 0) & (uv < STRIDE * torch.tensor([columns, rows]))).all(1)
     # What the heat-map misses takes the last place, to be learned from all the same.
     missed = inside & ~proposed
     cell = (uv / STRIDE).floor().long()
     cells[missed, -1] = (cell[:, 1] * columns + cell[:, 0])[missed]
     places[missed, -1] = STRIDE * (cell[missed].float() + 0.5)
-    hot = heat.flatten(1).log_softmax(1).gather(1, cells)
-    many = batch.inputs.table.repeat_interleave(PLACES, 0)
-    pieces = crop(many, places.flatten(0, 1), network.choice.side + 2 * MARGIN_PX)
+    hot = log_heat(heat, cells)
+    pieces = crop(batch.inputs.table, places.flatten(0, 1), network.choice.side + 2 * MARGIN_PX)
     kept = (255 * pieces).round().byte().view(len(indices), PLACES, *pieces.shape[1:])
     said = torch.from_numpy(batches.shown.numbers["task_index"][indices])
     return kept, places, hot, uv, proposed, said
@@ -123,10 +130,10 @@ def accuracy(choice: Choice, seen: Seen) -> tuple[int, int, int]:
     with torch.inference_mode():
         for first in range(0, len(seen.said), FRAMES_A_PASS):
             k = torch.arange(first, min(first + FRAMES_A_PASS, len(seen.said)))
-            nearest = (seen.places_px[k] - seen.target_px[k, None]).norm(dim=2).argmin(1)
+            _, meant = nearest(seen.places_px[k], seen.target_px[k])
             scores = choice.score(_pieces(seen, k), seen.places_px[k], seen.hot[k], seen.text[seen.said[k]])
-            right += int(((scores.argmax(1) == nearest) & seen.proposed[k]).sum())
-            hottest += int(((seen.hot[k].argmax(1) == nearest) & seen.proposed[k]).sum())
+            right += int(((scores.argmax(1) == meant) & seen.proposed[k]).sum())
+            hottest += int(((seen.hot[k].argmax(1) == meant) & seen.proposed[k]).sum())
     return right, hottest, int(seen.proposed.sum())
 
 

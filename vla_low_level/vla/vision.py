@@ -159,13 +159,20 @@ class CloseLook(nn.Module):
 
 
 def crop(image: Tensor, centre_px: Tensor, side: int) -> Tensor:
-    """Squares [B, 3, side, side] around whole pixels [B, 2] (u, v); outside of the picture is 0."""
+    """Squares [B * k, 3, side, side] of pictures [B, 3, H, W]; outside of a picture is 0.
+
+    Args:
+        image: [B, 3, H, W].
+        centre_px: [B * k, 2], whole pixels (u, v), k of each picture in turn.
+        side: Of a square, px.
+    """
     half = side // 2
     padded = functional.pad(image, (half, half, half, half))
     around = torch.arange(side, device=image.device)
     rows = (centre_px[:, 1].long().clamp(0, image.shape[2] - 1)[:, None] + around)[:, :, None]
     columns = (centre_px[:, 0].long().clamp(0, image.shape[3] - 1)[:, None] + around)[:, None, :]
-    batch = torch.arange(len(image), device=image.device)[:, None, None]
+    each = len(centre_px) // len(image)
+    batch = torch.arange(len(image), device=image.device).repeat_interleave(each)[:, None, None]
     return padded.permute(0, 2, 3, 1)[batch, rows, columns].permute(0, 3, 1, 2)
 
 
