@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.planner.cases import CALIBRATION
 from agent.planner.prediction_set import Threshold
 from traces.errors import TandemError
+from vla_low_level.monitoring.conformal import exact_rank, least_episodes, threshold
 
 # Chosen on the calibration lines: the smallest at which no more wrong plans are acted on than at 0.15.
 # It asks less than that (in vain 5 % there, not 9 %), since a set that holds nothing is asked about too.
@@ -68,15 +68,14 @@ def conformal_quantile(scores: Sequence[float], alpha: float) -> float:
     Raises:
         TandemError: `CALIBRATION_TOO_SMALL` when there is no such rank among n scores.
     """
-    n = len(scores)
-    rank = math.ceil((n + 1) * (1 - alpha) - 1e-9)
-    if rank > n or n == 0:
+    rank = exact_rank(len(scores), alpha)
+    if rank is None:
         raise TandemError(
             "CALIBRATION_TOO_SMALL",
-            f"{n} commands cannot be calibrated to miss at most {alpha:.3g}",
-            fix=f"give {math.ceil(1 / alpha - 1 - 1e-9)} commands at least, or a larger alpha",
+            f"{len(scores)} commands cannot be calibrated to miss at most {alpha:.3g}",
+            fix=f"give {least_episodes(alpha)} commands at least, or a larger alpha",
         )
-    return sorted(scores)[rank - 1]
+    return threshold(scores, rank)
 
 
 def threshold_for(model: str) -> Threshold:

@@ -26,14 +26,23 @@ def least_episodes(alpha: float) -> int:
     return math.ceil(round(1.0 / alpha, 9)) - 1
 
 
-def marginal_rank(n: int, alpha: float) -> int:
+def exact_rank(n: int, alpha: float) -> int | None:
     """Rank k of n ascending scores that a new exchangeable one exceeds with probability alpha at most.
+
+    None when n scores have no such rank. Raises ValueError as `least_episodes` does.
+    """
+    k = math.ceil(round((n + 1) * (1.0 - alpha), 9))
+    return None if n < least_episodes(alpha) or k > n else k
+
+
+def marginal_rank(n: int, alpha: float) -> int:
+    """The same where there must be one.
 
     Raises:
         TandemError: `CALIBRATION_SMALL` when there is no such rank.
     """
-    k = math.ceil(round((n + 1) * (1.0 - alpha), 9))
-    if n < least_episodes(alpha) or k > n:
+    k = exact_rank(n, alpha)
+    if k is None:
         raise _too_small(n, alpha, least_episodes(alpha))
     return k
 
