@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.ladder import Ladder
 from skills.router import PolicyKind, Route
@@ -95,7 +96,7 @@ class Watched:
         policy, embedding = self._policy, output.features.get("embedding")
         if policy is None or embedding is None:
             return None
-        return lambda: float(policy.spread(embedding, DRAWS)[:3].mean())
+        return lambda: spread_m(policy, embedding)
 
     def feel(self, executed: Executed) -> Finding:
         """When it is over."""
@@ -109,7 +110,12 @@ def off_m(output: PolicyOutput, about: Whereabouts | None) -> float:
     aim_m = output.features.get("target_m")
     if aim_m is None or about is None:
         return float("nan")
-    return float(np.linalg.norm(aim_m[:2] - about.centre_m)) - about.radius_m
+    return about.off_m(aim_m) - about.radius_m
+
+
+def spread_m(policy: Doubting, embedding: NDArray[np.float32]) -> float:
+    """How far apart chunks end up that are drawn from one observation, m; the armed second stage."""
+    return float(policy.spread(embedding, DRAWS)[:3].mean())
 
 
 def camera_sha256(size_px: tuple[int, int], intrinsics: F64) -> str:

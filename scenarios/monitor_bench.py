@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from agent.affordance import Hands
+from agent.monitoring import off_m, spread_m
 from agent.whereabouts import whereabouts
 from api.faults.perception import FaultyPerceiver
 from api.faults.policies import FaultyPolicy
@@ -42,7 +41,7 @@ from vla_low_level.monitoring.sample import Felt, Seen, felt, seen
 from vla_low_level.observation import F64, CameraImage, Observation
 from vla_low_level.plant import PlantState
 from vla_low_level.policies.specialist import SpecialistPolicy
-from vla_low_level.policy import Instruction, Policy, PolicyOutput, RetreatTarget
+from vla_low_level.policy import Doubting, Instruction, Policy, PolicyOutput, RetreatTarget
 from vla_low_level.robot import Decision, ExecutionReport
 
 CAMERA = "overhead"
@@ -215,13 +214,10 @@ class _Log:
 
     def before(self, observation: Observation, output: PolicyOutput) -> None:
         self._rollout.seen.append(seen(observation, output))
-        aim, off = output.features.get("target_m"), math.nan
-        if aim is not None and self._about is not None:
-            off = float(np.linalg.norm(aim[:2] - self._about.centre_m)) - self._about.radius_m
-        self._rollout.off_m.append(off)
-        draw, spread = getattr(self._bench.doubter, "spread", None), math.nan
-        if draw is not None:
-            spread = float(draw(output.features["embedding"], 16)[:3].mean())
+        self._rollout.off_m.append(off_m(output, self._about))
+        doubter, spread = self._bench.doubter, math.nan
+        if isinstance(doubter, Doubting):
+            spread = spread_m(doubter, output.features["embedding"])
         self._rollout.spread.append(spread)
 
     def after(self, executed: object) -> None:

@@ -93,10 +93,9 @@ class ChunkMonitor:
         aim_m = output.features.get("target_m")
         if about is None or aim_m is None:
             return None
-        hand_m = observation.proprioception.ee_position_m[:2]
-        if float(np.linalg.norm(hand_m - about.centre_m)) < about.radius_m + HIDES_M:
+        if about.off_m(observation.proprioception.ee_position_m) < about.radius_m + HIDES_M:
             return None
-        off_m = float(np.linalg.norm(aim_m[:2] - about.centre_m))
+        off_m = about.off_m(aim_m)
         self._astray = 0 if off_m <= about.radius_m else self._astray + 1
         level = (Level.OK, Level.WARN)[min(1, self._astray)]
         if self._astray > self._thresholds.astray:

@@ -66,6 +66,10 @@ class Whereabouts:
     centre_m: NDArray[np.float64]
     radius_m: float
 
+    def off_m(self, point_m: NDArray[np.floating]) -> float:
+        """How far a point, world [2] or [3], is from the centre, across the table."""
+        return float(np.linalg.norm(point_m[:2] - self.centre_m))
+
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
