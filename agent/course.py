@@ -35,6 +35,10 @@ class Course:
     start_s: float = 0.0
     end_s: float = 0.0
 
+    def resumed(self) -> Course:
+        """What is left of it, for another command: what was understood, answered and done still counts."""
+        return Course(self.instruction, list(self.history), trigger="recheck", form=self.form, task=self.task)
+
     def oscillates(self, scene: Scene, plan: Plan) -> bool:
         """Is this the same plan from the same state for the fourth time? Then more of it will not help."""
         state = State.of(scene)

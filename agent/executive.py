@@ -74,7 +74,11 @@ class Company:
 
 
 class Executive:
-    """Runs one command at a time on one robot."""
+    """Runs one command at a time on one robot.
+
+    Attributes:
+        course: How far the latest command has come; None before the first.
+    """
 
     def __init__(
         self,
@@ -97,6 +101,7 @@ class Executive:
         self._cancelled = threading.Event()
         self._interrupted = False
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.course: Course | None = None
         self._sight = Sight(robot, mind.perceiver, recorder, self._listener, mind.memory)
         chunks = self._budgets.chunks
         self._runner = SkillRunner(
@@ -130,10 +135,13 @@ class Executive:
         self._interrupted = True
         self._cancelled.set()
 
-    def run(self, instruction: str) -> CommandResult:
-        """Carry out a command in plain words. Always returns; the result names what went wrong."""
+    def run(self, instruction: str, left: Course | None = None) -> CommandResult:
+        """Carry out a command in plain words, or go on with what one before has `left`.
+
+        Always returns; the result names what went wrong.
+        """
         began = time.monotonic()
-        course = Course(instruction)
+        self.course = course = left.resumed() if left else Course(instruction)
         try:
             ending = self._recorded(course)
         except TandemError as error:
@@ -154,6 +162,7 @@ class Executive:
             wall_s=round(time.monotonic() - began, 3),
         )
         result = self._write_result(result)
+        course.hear(self._said)
         self._listener(Finished(result))
         return result
 

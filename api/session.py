@@ -62,6 +62,7 @@ def make_session(
             names.SCENE_REF: recorder.json(placed.model_dump(mode="json")),
             names.PLANNER_ID: mind.planner.planner_id,
             names.CLOCK: options.clock,
+            names.WORLD_USED: mind.memory.scene is not None,
         }
     )
     if options.film:

@@ -16,7 +16,7 @@ from agent.planner.instruction import clean_instruction
 from agent.planner.logical_form import LogicalForm
 from agent.planner.protocol import Plan, Task
 from replay.differences import Difference, decision_difference, output_difference, scene_difference
-from replay.recorded import Inputs, check_lockstep, path_of, run_facts
+from replay.recorded import Inputs, check_repeatable, path_of, run_facts
 from skills.router import PolicyKind
 from traces import names
 from traces.errors import TandemError
@@ -62,9 +62,10 @@ def replay_decisions(run: Run, modules: Modules, progress: Progress = lambda _d,
 
     Raises:
         TandemError: `REPLAY_INCOMPLETE` when the record lacks what a decision was made from,
-            `REPLAY_REAL_TIME` for a run on the real-time clock, `BLOB_MISSING`, `BLOB_CORRUPT`.
+            `REPLAY_REAL_TIME` or `REPLAY_USED_WORLD` for a run that cannot be repeated, `BLOB_MISSING`,
+            `BLOB_CORRUPT`.
     """
-    check_lockstep(run)
+    check_repeatable(run)
     today = _Today(run, modules)
     spans = [span for _, span in run.walk() if _module(span)]
     spans.sort(key=lambda span: span.start_ns)

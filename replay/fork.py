@@ -30,7 +30,7 @@ from replay.prefix import (
     PrefixRouter,
     diverged,
 )
-from replay.recorded import LOCKSTEP, check_lockstep, recorded_scene, run_facts
+from replay.recorded import LOCKSTEP, check_repeatable, recorded_scene, run_facts
 from sim.faults.record import record_fault, recorded_injection
 from sim.robot import SimRobot
 from skills.router import PolicyKind, Router
@@ -97,10 +97,11 @@ def fork(
 
     Raises:
         TandemError: `FORK_CHUNK` when there is no such chunk, `REPLAY_DIVERGED` when the prefix does not come
-            out as recorded, `REPLAY_REAL_TIME`, `REPLAY_INCOMPLETE`, and what recording raises.
+            out as recorded, `REPLAY_REAL_TIME`, `REPLAY_USED_WORLD`, `REPLAY_INCOMPLETE`, and what recording
+            raises.
     """
     facts = run_facts(run)
-    check_lockstep(run)
+    check_repeatable(run)
     motions = [motion for motion in recorded_motion(run) if isinstance(motion, ChunkMotion)]
     prefix = Prefix(run, motions, _checked(change.chunk, motions))
     placed, injection = recorded_scene(run), recorded_injection(run)

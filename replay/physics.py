@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from replay.motion import ChunkMotion, Motion, recorded_motion
-from replay.recorded import LOCKSTEP, check_lockstep, path_of, recorded_scene, run_facts
+from replay.recorded import LOCKSTEP, check_repeatable, path_of, recorded_scene, run_facts
 from sim.faults.record import recorded_injection
 from sim.robot import SimRobot
 from sim.scene import PlacedScene
@@ -78,12 +78,12 @@ def replay_physics(folder: Path, progress: Progress = lambda _done, _of: None) -
 
     Raises:
         TandemError: `RUN_NOT_FOUND`, `TRACE_CORRUPT`, `BLOB_MISSING`, `BLOB_CORRUPT`, `REPLAY_REAL_TIME`
-            for a run on the real-time clock, `REPLAY_INCOMPLETE` when the record lacks what this needs,
-            `BODY_LOST`.
+            or `REPLAY_USED_WORLD` for a run that cannot be repeated, `REPLAY_INCOMPLETE` when the record
+            lacks what this needs, `BODY_LOST`.
     """
     run = read_run(folder)
     facts = run_facts(run)
-    check_lockstep(run)
+    check_repeatable(run)
     motions = recorded_motion(run)
     scene = recorded_scene(run)
     recorded = sum(isinstance(motion, ChunkMotion) for motion in motions)

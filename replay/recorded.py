@@ -34,18 +34,27 @@ def run_facts(run: Run) -> dict[str, object]:
     return facts
 
 
-def check_lockstep(run: Run) -> None:
-    """Refuse a run whose clock nobody can turn back.
+def check_repeatable(run: Run) -> None:
+    """Refuse a run whose clock nobody can turn back, and one that did not begin in a new world.
 
     Raises:
-        TandemError: `REPLAY_REAL_TIME`.
+        TandemError: `REPLAY_REAL_TIME`, `REPLAY_USED_WORLD`.
     """
-    if run_facts(run).get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
+    facts = run_facts(run)
+    if facts.get(names.CLOCK, LOCKSTEP) != LOCKSTEP:
         raise TandemError(
             "REPLAY_REAL_TIME",
             f"{run.folder} was recorded with --realtime: how long the arm waited for each chunk, and where "
             "one took over from another, was up to the clock and is not on record",
             fix="`tandem replay RUN --level view` shows it; a run without --realtime can be repeated",
+        )
+    if facts.get(names.WORLD_USED):
+        raise TandemError(
+            "REPLAY_USED_WORLD",
+            f"{run.folder} began where earlier commands to the same server had left arm, objects and memory, "
+            "which is not on its record",
+            fix="`tandem replay RUN --level view` shows it; a server's first command can be repeated, and "
+            "whatever `tandem run` records",
         )
 
 

@@ -15,20 +15,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from agent.modules import Modules
 from api.assemble import load_modules
@@ -37,6 +33,7 @@ from replay.decisions import replay_decisions
 from replay.fork import Fork, fork
 from replay.physics import replay_physics
 from replay.recorded import recorded_scene
+from scenarios.progress import until_interrupted
 from scenarios.statistics import wilson
 from sim.raw_cost import raw_step_s
 from sim.world import World
@@ -48,7 +45,6 @@ from traces.reader import read_run
 from traces.run import Run
 from vla_low_level.plant import CONTROL_HZ
 
-T = TypeVar("T")
 Figures = dict[str, Any]
 ENDED = ("succeeded", "needs_help")
 WEIGHT_FACTOR = 1.01
@@ -60,7 +56,7 @@ def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
     equal, chunks, sim_s, wall_s = 0, 0, 0.0, 0.0
     outcomes: Counter[str] = Counter()
     different, ratios = {}, []
-    for run in _told(_moved(runs), count, "re-simulating"):
+    for run in until_interrupted(_moved(runs)[:count], "re-simulating"):
         began = time.perf_counter()
         report = replay_physics(run.folder)
         wall_s += time.perf_counter() - began
@@ -88,7 +84,7 @@ def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
 def decisions(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
     """R2 on up to `count` runs, by the modules as they are."""
     done, equal, compared, different = 0, 0, Counter[str](), {}
-    for run in _told(_moved(runs), count, "deciding again"):
+    for run in until_interrupted(_moved(runs)[:count], "deciding again"):
         done += 1
         report = replay_decisions(run, _modules(run))
         compared.update(report.compared)
@@ -102,7 +98,7 @@ def decisions(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG00
 def weight(runs: list[Run], count: int, seed: int) -> Figures:
     """R2 with one weight changed by a hundredth: is it found, and at the module's first decision?"""
     found, right, tried, missed = 0, 0, Counter[str](), []
-    for number, run in enumerate(_told(_moved(runs), count, "changing a weight")):
+    for number, run in enumerate(until_interrupted(_moved(runs)[:count], "changing a weight")):
         modules = _modules(run)
         module = _changed_module(run, np.random.default_rng([seed, number]))
         _change_one(modules, module)
@@ -127,7 +123,7 @@ def forks(runs: list[Run], count: int, seed: int) -> Figures:
     """R3 without overrides from random chunks of runs that ended by themselves."""
     able = [run for run in _moved(runs) if _outcome(run) in ENDED]
     done, same, drifted, other = 0, 0, 0, []
-    for number in _told(range(count), count, "forking"):
+    for number in until_interrupted(range(count), "forking"):
         done += 1
         rng = np.random.default_rng([seed, number])
         run = able[int(rng.integers(len(able)))]
@@ -191,19 +187,6 @@ def _first_label(run: Run, module: str) -> object:
     if module == "policy":
         spans = [s for s in spans if s.attributes.get(names.ROUTE) == PolicyKind.GENERALIST.value]
     return spans[0].ref
-
-
-def _told(things: Iterable[T], count: int, words: str) -> Iterator[T]:
-    """One after the other, with progress, until Ctrl-C."""
-    asked = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        for thing in track(list(things)[:count], words, console=Console(stderr=True)):
-            if asked.is_set():
-                return
-            yield thing
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 _PARTS: dict[str, Callable[[list[Run], int, int], Figures]] = {

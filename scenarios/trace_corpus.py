@@ -1,7 +1,8 @@
 """Runs of every fate to measure traces on: `python -m scenarios.trace_corpus runs/corpus --count 500`.
 
 Commands, scenes and arms in turn, each seed with a fate of its own: left alone, stopped by hand,
-cancelled, or killed with `kill -9`, soon after a random chunk. Every run is a process of its own.
+cancelled, or killed with `kill -9`, soon after a random chunk. Every run is a process of its own. Ctrl-C
+ends it after the run under way; the next start goes on from there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
@@ -21,12 +23,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from agent.executive import Company
 from api.assemble import RunOptions, open_session
 from api.interrupt import Interrupt
+from scenarios.progress import until_interrupted
 from traces.index import list_runs
 from traces.storage import TRACE_FILE
 
@@ -87,10 +88,10 @@ class Order:
     after_s: float
 
 
-def orders(folder: Path, count: int) -> list[Order]:
+def orders(folder: Path, numbers: range) -> list[Order]:
     """The runs of a corpus; the same number is always the same run, so that a larger corpus continues."""
     made = []
-    for number in range(count):
+    for number in numbers:
         rng = np.random.default_rng([FIRST_SEED, number])
         told = _COMMANDS[number % len(_COMMANDS)]
         seed, record = FIRST_SEED + number, folder / f"run-{number:05d}"
@@ -128,7 +129,10 @@ def _await_chunk(order: Order, process: BaseProcess) -> None:
 
 
 def _run(options: RunOptions) -> None:
-    with Interrupt() as interrupt, open_session(options, Company()) as session:
+    # Out of reach of the terminal's Ctrl-C, which is for the corpus: a run meets its own fate only.
+    os.setsid()
+    # Pressed twice before anything moves, it is broken off; that is on record already.
+    with suppress(KeyboardInterrupt), Interrupt() as interrupt, open_session(options, Company()) as session:
         interrupt.hand_over(session)
         session.executive.run(options.instruction)
 
@@ -140,14 +144,15 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="where the runs go; those that are there are kept")
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="number of the first run: halves side by side")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     # Libraries take longer to load than a short command runs. Not models: torch at work survives no fork.
     for library in _LIBRARIES:
         import_module(library)
-    todo = orders(args.folder, args.count)
-    for order in track(todo, "recording", console=Console(stderr=True)):
+    todo = orders(args.folder, range(args.first, args.first + args.count))
+    for order in until_interrupted(todo, "recording"):
         make(order)
     outcomes = Counter(run.outcome for run in list_runs(args.folder))
     figures = {"runs": sum(outcomes.values()), "outcomes": outcomes, "fates": Counter(o.fate for o in todo)}

@@ -146,6 +146,9 @@ SCENE_NAME: Final = _attribute("tandem.scene.name", "str", "Name of the scene th
 SCENE_REF: Final = _attribute("tandem.scene.ref", "blob", "The placed scene as JSON; rebuilds the world.")
 CLOCK: Final = _attribute("tandem.clock", "str", "`lockstep` or `realtime`.")
 EMBODIMENT: Final = _attribute("tandem.embodiment", "str", "Which arm.")
+WORLD_USED: Final = _attribute(
+    "tandem.world.used", "bool", "Whether the body and the mind had carried out commands before."
+)
 STATE_HASH_INITIAL: Final = _attribute(
     "tandem.state.hash.initial", "str", "sha256 of the physical state before the first motion."
 )

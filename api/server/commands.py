@@ -84,7 +84,7 @@ async def amend(command_id: Id, body: Amendment, desk: TheDesk) -> Command:
 
 @router.post("/commands/{command_id}/resume", status_code=202)
 async def resume(command_id: Id, desk: TheDesk, key: Key = None, _body: Nothing | None = None) -> Command:
-    """Go on with what is left of it, as a new command."""
+    """Go on with what is left of it, as a new command: what is done is not done again."""
     return desk.resume(command_id, key)
 
 

@@ -75,7 +75,10 @@ class Desk:
         return self._ledger.get(command.id)
 
     def resume(self, command_id: str, key: str | None) -> Command:
-        """Go on with what a command that did not end well has left. Raises as `submit`; `NOT_RESUMABLE`."""
+        """Go on with what a command that did not end well has left. Raises as `submit`; `NOT_RESUMABLE`.
+
+        A mind that did the first part knows what is done; another one has its words, and what it sees.
+        """
         old = self._ledger.get(command_id)
         if old.state not in lifecycle.RESUMABLE:
             raise TandemError("NOT_RESUMABLE", f"the command is {old.state}", fix="give a new command")
@@ -190,9 +193,8 @@ class Desk:
                         self.feed.tell(EventType.OUTCOME, command.id, told)
                 case lifecycle.Start(command):
                     folder = str((self._settings.runs / (command.run or command.id)).resolve())
-                    self.link.send(
-                        "start", command=command.id, instruction=command.instruction, folder=folder
-                    )
+                    told = {"instruction": command.instruction, "resumes": command.resumes}
+                    self.link.send("start", command=command.id, folder=folder, **told)
                 case lifecycle.Cancel(command_id):
                     self.link.send("cancel", command=command_id)
                 case lifecycle.Answer(command_id, question, text):

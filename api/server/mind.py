@@ -97,7 +97,8 @@ class Mind:
     def _do(self, kind: str, told: dict[str, Any]) -> None:
         match kind:
             case "start":
-                self.worker.order(Order(told["command"], told["instruction"], Path(told["folder"])))
+                folder = Path(told["folder"])
+                self.worker.order(Order(told["command"], told["instruction"], folder, told["resumes"]))
             case "cancel":
                 self.worker.cancel(told["command"])
             case "answer":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from agent.course import Course
 from agent.events import Event
 from agent.executive import Company, Executive
 from agent.outcome import CommandResult
@@ -29,15 +30,17 @@ Send = Callable[[Message], None]
 ANSWER_S = 300.0
 POLL_S = 0.05
 JPEG_QUALITY = 80
+KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command on its way to the executive."""
+    """A command on its way to the executive; `resumes` is the id of the one that it goes on with."""
 
     command: str
     instruction: str
     folder: Path
+    resumes: str | None = None
 
 
 class Worker:
@@ -57,6 +60,7 @@ class Worker:
         self._question = 0
         self._answer: tuple[int, str] | None = None
         self._amendments: list[str] = []
+        self._left: dict[str, Course] = {}
         self.busy: str | None = None
 
     def order(self, order: Order) -> None:
@@ -124,11 +128,20 @@ class Worker:
                         session.executive.cancel()
                     for text in self._amendments:
                         session.executive.correct(text)
-                return session.executive.run(order.instruction)
+                result = session.executive.run(order.instruction, self._left.get(order.resumes or ""))
+                self._keep(order.command, session.executive.course)
+                return result
         except TandemError as error:
             return never_begun(options, error)
         except Exception as error:  # noqa: BLE001 (a bug must not take the robot's service down)
             return never_begun(options, TandemError("INTERNAL", f"{type(error).__name__}: {error}"))
+
+    def _keep(self, command: str, course: Course | None) -> None:
+        """Remember how far a command has come, in case somebody wants the rest."""
+        if course is not None:
+            self._left[command] = course
+        while len(self._left) > KEPT:
+            del self._left[next(iter(self._left))]
 
     def _heard(self, command: str, event: Event) -> None:
         for kind, data in told(event):

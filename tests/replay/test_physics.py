@@ -190,6 +190,7 @@ def test_a_killed_run_is_compared_up_to_its_death(tmp_path: Path) -> None:
     ("facts", "code"),
     [
         ({names.CLOCK: "realtime"}, "REPLAY_REAL_TIME"),
+        ({names.WORLD_USED: True}, "REPLAY_USED_WORLD"),
         ({names.SCENE_REF: "0" * 64}, "BLOB_MISSING"),
         ({names.SCENE_REF: 7}, "REPLAY_INCOMPLETE"),
     ],
