@@ -55,24 +55,26 @@ def stop(
     rate: Annotated[int, typer.Option(help="Status reads a second.")] = 1000,
     per: Count = 10,
 ) -> None:
-    """Stop request at its listener to targets overwritten, while a command runs and others read.
+    """Stop request at its listener to targets overwritten, and the arm's way after it, while others read.
 
     Of every `per` stops the first meets a moving arm and the others follow in the next half second.
     """
     latencies: list[float] = []
-    moving = 0
+    travels_mm: list[float] = []
     with Service.start() as service, Traffic(service.url, service.token, rate) as traffic:
         pick = random.Random(0)
         while len(latencies) < count:
             service.post("/v1/commands", {"instruction": "clear the table"})
-            moving += service.wait_until_it_moves()
+            moves = service.wait_until_it_moves()
             time.sleep(pick.uniform(0.0, 0.5))
             for _ in range(min(per, count - len(latencies))):
                 latencies.append(service.timed_stop())
                 time.sleep(pick.uniform(0.0, 0.05))
+            if moves:
+                travels_mm.append(1e3 * service.stop_travel_m())
             service.free()
         read = traffic.rate()
-    told(stop_ms=spread_ms(latencies), of_a_moving_arm=moving, other_requests_per_s=read)
+    told(stop_ms=spread_ms(latencies), travel_mm=spread(travels_mm), other_requests_per_s=read)
 
 
 @app.command()

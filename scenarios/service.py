@@ -25,6 +25,7 @@ START_S = 300.0
 REPLY_S = 60.0
 POLL_S = 0.02
 STILL_M = 0.002
+REST_S = 0.5
 PROCESSES = {"mind": "api.server.mind", "body": "sim.process", "stop": "api.server.stop_listener"}
 
 
@@ -113,6 +114,11 @@ class Service:
         self._http.post(self._stop_url).raise_for_status()
         self._wait(lambda: (self.robot()["stopped_s"] or 0.0) >= began, REPLY_S)
         return float(self.robot()["stopped_s"]) - began
+
+    def stop_travel_m(self) -> float:
+        """How far the arm went after the stop, once it has come to rest, m."""
+        time.sleep(REST_S)
+        return float(self.robot()["stop_travel_m"])
 
     def free(self) -> None:
         """Wait until nothing runs, then clear the latch."""

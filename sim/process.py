@@ -220,6 +220,7 @@ class Server:
         told: dict[str, Any] = {
             "id": request,
             "stopped_at_s": self._stopped_at_s,
+            "stop_travel_m": self._body.stop_travel_m,
             "latched": self._body.latched,
             "content": dict(answer.fields),
         }

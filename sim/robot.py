@@ -46,6 +46,7 @@ class SimRobot:
         privileged: Whether `truth` may be asked for.
         stopped_at_s: `time.monotonic()` when the body last wrote the targets of a stop, as far as answers
             have told; None before the first.
+        stop_travel_m: How far at most the tool centre point went from where the last stop met it, likewise.
         latched: Why the body is stopped, as far as answers have told; empty when it is not.
         on_fault: Told of every injected fault that has begun or ended, in the body's own order.
         on_work: Told of every chunk that the body has carried out: the trace context that was sent along, and
@@ -65,6 +66,7 @@ class SimRobot:
         self._closed = False
         self.privileged = False
         self.stopped_at_s: float | None = None
+        self.stop_travel_m = 0.0
         self.latched = ""
         self.on_fault: Callable[[Happening], None] | None = None
         self.on_work: Callable[[str, int, int], None] | None = None
@@ -197,6 +199,7 @@ class SimRobot:
         while (message := self._channel.wait(until_s)) is not None:
             if message.fields["id"] == request:
                 self.stopped_at_s = message.fields["stopped_at_s"]
+                self.stop_travel_m = message.fields["stop_travel_m"]
                 self.latched = message.fields["latched"]
                 if self.on_work is not None and (work := message.fields.get("work")):
                     self.on_work(*work)

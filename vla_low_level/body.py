@@ -69,6 +69,8 @@ class Body:
         self._run = Run.none()
         self._stream = Stream(self._report)
         self._trail: deque[F64] = deque(maxlen=TRAIL_STEPS)
+        self._stopped_m = self._controller.goal_m
+        self.stop_travel_m = 0.0
         self.latched = ""
 
     @property
@@ -170,6 +172,8 @@ class Body:
             verdict = self._follow(run)
             self._stream.travel()
         self._plant.step()
+        if self.latched:
+            self._note_travel()
         run.note(verdict)
         if verdict.decision is Decision.STOP and not self.latched:
             self.stop(verdict.limit)
@@ -212,6 +216,8 @@ class Body:
         """Overwrite every arm target with the measured pose, now, and latch. The fingers keep their grip."""
         self._freeze()
         self._run.abandon()
+        if not self.latched:
+            self._stopped_m, self.stop_travel_m = self._controller.goal_m, 0.0
         self.latched = self.latched or reason or "stop"
         self._run.verdict = more_severe(self._run.verdict, Verdict(Decision.STOP, self.latched))
         self._stream.drop("latched")
@@ -301,6 +307,13 @@ class Body:
         way = self._trail[0] - self._trail[-1]
         far = length(way)
         return way / far if far > LEAST_WAY_M else np.zeros(3)
+
+    def _note_travel(self) -> None:
+        """See how far the arm is from where the stop met it."""
+        joint = self._plant.read().joint_position_rad
+        if np.isfinite(joint).all():
+            away_m = self._kinematics.forward(joint)[0] - self._stopped_m
+            self.stop_travel_m = max(self.stop_travel_m, float(np.linalg.norm(away_m)))
 
     def _freeze(self) -> None:
         """Be at rest where the arm is measured to be."""

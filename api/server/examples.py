@@ -32,6 +32,7 @@ ROBOT: Final[dict[str, Any]] = {
     "cameras": ["front", "overhead", "wrist", "table"],
     "time_s": 120.5,
     "stopped_s": None,
+    "stop_travel_m": 0.0,
     "joint_position_rad": [0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785],
     "ee_position_m": [0.307, 0.0, 0.485],
     "gripper_opening": 1.0,

@@ -59,6 +59,7 @@ class Eyes:
             "time_s": seen.time_s,
             "latched": self._robot.latched,
             "stopped_s": self._robot.stopped_at_s,
+            "stop_travel_m": self._robot.stop_travel_m,
             "joint_position_rad": body.joint_position_rad.tolist(),
             "ee_position_m": body.ee_position_m.tolist(),
             "gripper_opening": body.gripper_opening,

@@ -67,6 +67,7 @@ class RobotView:
             cameras=CAMERAS,
             time_s=told.get("time_s"),
             stopped_s=told.get("stopped_s"),
+            stop_travel_m=told.get("stop_travel_m"),
             joint_position_rad=tuple(told.get("joint_position_rad", ())),
             ee_position_m=tuple(told.get("ee_position_m", ())),
             gripper_opening=told.get("gripper_opening"),

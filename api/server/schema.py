@@ -180,6 +180,7 @@ class Robot(_Answer):
         cameras: Names of its cameras.
         time_s: The body's clock, s.
         stopped_s: Monotonic clock of this machine when the last stop was in force, s.
+        stop_travel_m: How far at most the tool centre point went from where the last stop met it, m.
         joint_position_rad: Measured.
         ee_position_m: Tool centre point, world.
         gripper_opening: 0 closed, 1 open.
@@ -200,6 +201,7 @@ class Robot(_Answer):
     cameras: tuple[str, ...]
     time_s: float | None = None
     stopped_s: float | None = None
+    stop_travel_m: float | None = None
     joint_position_rad: tuple[float, ...] = ()
     ee_position_m: tuple[float, ...] = ()
     gripper_opening: float | None = None

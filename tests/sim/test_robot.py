@@ -268,5 +268,8 @@ def test_a_stop_from_another_thread_ends_a_chunk_at_once(live):
     assert (reports[0].verdict.decision, reports[0].latched) == (Decision.STOP, True)
     assert reports[0].rows_executed < 60
     assert live.execute(fresh(0.01)).steps_executed == 0
+    time.sleep(0.3)
+    live.observe()
+    assert 0.0 < live.stop_travel_m < 0.005
     live.reset("test")
     assert live.execute(fresh(0.002)).rows_executed == 4
