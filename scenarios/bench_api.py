@@ -7,12 +7,14 @@ ask only the server, with a mind that is played.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +26,11 @@ from fastapi import FastAPI
 
 from api.server.protocol import LimitedProtocol
 from api.server.schema import EventType, Robot
+from scenarios.kills import kill_model, kill_once
 from scenarios.played import TOKEN, played_app
+from scenarios.progress import until_interrupted
 from scenarios.service import Service
+from scenarios.stand_in_model import StandIn
 from scenarios.traffic import Traffic, rss_mb
 
 app = typer.Typer(add_completion=False)
@@ -210,21 +215,22 @@ def idle(seconds: Count = 30) -> None:
 
 @app.command()
 def kill(
-    who: Annotated[str, typer.Option(metavar="server|mind|body")] = "server",
+    who: Annotated[str, typer.Option(metavar="server|mind|body|model")] = "server",
     count: Count = 50,
     seed: int = 0,
 ) -> None:
-    """Kill a process at random moments of a command: is the arm still, the state right, the next one done?"""
+    """Kill a process at random moments of a command: is the arm still, the state right, the next one done?
+
+    `model` is the language model's server; the time is then how long its command went on.
+    """
     pick = random.Random(seed)
-    back_s: list[float] = []
-    wrong: list[str] = []
-    with Service.start() as service:
-        for number in range(count):
-            given = service.post("/v1/commands", {"instruction": "clear the table"})
-            time.sleep(pick.uniform(0.0, 6.0))
-            back_s.append(service.kill(who))
-            wrong += [f"{number}: {fault}" for fault in service.faults_after_kill(given)]
-    told(who=who, kills=count, back_s=spread(back_s), wrong=wrong)
+    with contextlib.ExitStack() as stack:
+        model = stack.enter_context(StandIn()) if who == "model" else None
+        service = stack.enter_context(Service.start(planner=model.spec if model else "embedded"))
+        strike = partial(kill_model, service, model) if model else partial(kill_once, service, who)
+        done = [strike(pick) for _ in until_interrupted(range(count), f"killing the {who}")]
+    wrong = [f"{number}: {fault}" for number, (_, faults) in enumerate(done) for fault in faults]
+    told(who=who, kills=len(done), back_s=spread([back_s for back_s, _ in done]), wrong=wrong)
     raise typer.Exit(bool(wrong))
 
 

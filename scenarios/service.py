@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +19,6 @@ import httpx
 
 from api.server.settings import TOKEN_FILE
 from scenarios.traffic import cpu_s
-from traces.verify import verify
 
 START_S = 300.0
 REPLY_S = 60.0
@@ -32,9 +31,9 @@ PROCESSES = {"mind": "api.server.mind", "body": "sim.process", "stop": "api.serv
 class Service:
     """The server and its processes; a context manager."""
 
-    def __init__(self, folder: Path, port: int, scene: str) -> None:
+    def __init__(self, folder: Path, port: int, scene: str, planner: str) -> None:
         self._folder = folder
-        self._scene = scene
+        self._options = ["--scene", scene, "--planner", planner]
         self._port = port
         self.url = f"http://127.0.0.1:{port}"
         self._stop_url = f"http://127.0.0.1:{port + 1}/v1/robot/stop"
@@ -44,33 +43,31 @@ class Service:
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls, scene: str = "one_of_each") -> Iterator[Self]:
+    def start(cls, scene: str = "one_of_each", planner: str = "embedded") -> Iterator[Self]:
         """Start it and wait until the robot is ready."""
         with tempfile.TemporaryDirectory() as folder:
-            service = cls(Path(folder), _free_port(), scene)
+            service = cls(Path(folder), _free_port(), scene, planner)
             service.begin()
             try:
                 yield service
             finally:
                 service.end()
 
+    @property
+    def runs(self) -> Path:
+        """Where its commands are recorded."""
+        return self._folder / "runs"
+
     def begin(self) -> float:
         """Start the server process; returns how long it took until the robot was ready, s."""
         began = time.monotonic()
         environment = {**os.environ, "TANDEM_STATE": str(self._folder / "state")}
-        words = [
-            "serve",
-            "--scene",
-            self._scene,
-            "--port",
-            str(self._port),
-            "--runs",
-            str(self._folder / "runs"),
-        ]
+        places = ["--port", str(self._port), "--runs", str(self.runs)]
+        words = ["serve", *self._options, *places]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", *words], env=environment, stderr=subprocess.DEVNULL
         )
-        self._wait(lambda: self.robot()["state"] not in ("starting", "lost"), START_S)
+        self.wait(lambda: self.robot()["state"] not in ("starting", "lost"), START_S)
         return time.monotonic() - began
 
     def end(self) -> None:
@@ -104,7 +101,7 @@ class Service:
         """Whether the arm set out within half a minute."""
         home = self.robot()["ee_position_m"]
         with contextlib.suppress(TimeoutError):
-            self._wait(lambda: _apart_m(self.robot()["ee_position_m"], home) > STILL_M, 30.0)
+            self.wait(lambda: apart_m(self.robot()["ee_position_m"], home) > STILL_M, 30.0)
             return True
         return False
 
@@ -112,7 +109,7 @@ class Service:
         """From sending a stop to its own listener to the targets being overwritten, s."""
         began = time.monotonic()
         self._http.post(self._stop_url).raise_for_status()
-        self._wait(lambda: (self.robot()["stopped_s"] or 0.0) >= began, REPLY_S)
+        self.wait(lambda: (self.robot()["stopped_s"] or 0.0) >= began, REPLY_S)
         return float(self.robot()["stopped_s"]) - began
 
     def stop_travel_m(self) -> float:
@@ -122,7 +119,7 @@ class Service:
 
     def free(self) -> None:
         """Wait until nothing runs, then clear the latch."""
-        self._wait(lambda: self.robot()["command"] is None and self.robot()["state"] == "stopped", REPLY_S)
+        self.wait(lambda: self.robot()["command"] is None and self.robot()["state"] == "stopped", REPLY_S)
         self.post("/v1/robot/reset", {"reason": "measuring"})
 
     def process_id(self, who: str) -> int:
@@ -167,32 +164,9 @@ class Service:
         if who == "server" and self._process is not None:
             self._process.wait()
             return self.begin()
-        self._wait(lambda: self.robot()["state"] in ("starting", "lost"), REPLY_S)
-        self._wait(lambda: self.robot()["state"] not in ("starting", "lost"), START_S)
+        self.wait(lambda: self.robot()["state"] in ("starting", "lost"), REPLY_S)
+        self.wait(lambda: self.robot()["state"] not in ("starting", "lost"), START_S)
         return time.monotonic() - began
-
-    def faults_after_kill(self, given: dict[str, Any]) -> list[str]:
-        """What is not as it must be after a kill in the middle of this command, the next one included."""
-        faults = []
-        here = self.robot()["ee_position_m"]
-        time.sleep(0.5)
-        if _apart_m(self.robot()["ee_position_m"], here) > STILL_M:
-            faults.append("the arm moves")
-        command = self.ask("GET", f"/v1/commands/{given['id']}")
-        # Who notices first that the body has gone decides between the two.
-        lost = command["state"] == "aborted" and command["result"]["code"] == "BODY_LOST"
-        if command["state"] != "interrupted" and not lost:
-            faults.append(f"the command is {command['state']}")
-        runs = self._folder / "runs" / (given["run"] or "")
-        self._wait(lambda: not runs.is_dir() or (runs / "result.json").exists(), REPLY_S)
-        if runs.is_dir() and not verify(runs).ok:
-            faults.append(f"the record is damaged: {verify(runs).findings[:1]}")
-        following = self.post("/v1/commands", {"instruction": "put the spoon in the utensil holder"})
-        self._wait(lambda: self.ask("GET", f"/v1/commands/{following['id']}")["terminal"], START_S)
-        ended = self.ask("GET", f"/v1/commands/{following['id']}")
-        if ended["state"] not in ("succeeded", "refused"):
-            faults.append(f"the next command is {ended['state']}: {ended['result']['code']}")
-        return faults
 
     def _is_ours(self, folder: Path, words: str) -> bool:
         """Whether a process belongs to this service: it, or its parent, names our folder."""
@@ -201,7 +175,8 @@ class Service:
         parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
         return str(self._folder) in Path(f"/proc/{parent}/cmdline").read_text()
 
-    def _wait(self, so: Any, most_s: float) -> None:
+    def wait(self, so: Callable[[], Any], most_s: float) -> None:
+        """Until it is so. Raises TimeoutError."""
         until_s = time.monotonic() + most_s
         while not so():
             if time.monotonic() > until_s:
@@ -209,7 +184,8 @@ class Service:
             time.sleep(POLL_S)
 
 
-def _apart_m(here: list[float], there: list[float]) -> float:
+def apart_m(here: list[float], there: list[float]) -> float:
+    """Distance of two points, m; 0 where one is not known."""
     return sum((a - b) ** 2 for a, b in zip(here, there, strict=True)) ** 0.5 if here and there else 0.0
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from scenarios.kills import kill_once
 from scenarios.service import Service
 
 
@@ -11,12 +14,10 @@ from scenarios.service import Service
 @pytest.mark.timeout(1200)
 def test_a_killed_server_finds_the_robot_again_and_a_stop_holds_it() -> None:
     with Service.start() as service:
-        given = service.post("/v1/commands", {"instruction": "put the red cup in the sink"})
-        assert service.wait_until_it_moves()
         mind = service.process_id("mind")
-        service.kill("server")
+        _, faults = kill_once(service, "server", random.Random(0))
         assert service.process_id("mind") == mind, "the robot is the same"
-        assert not service.faults_after_kill(given)
+        assert not faults
         service.post("/v1/commands", {"instruction": "put the bottle in the sink"})
         service.wait_until_it_moves()
         assert service.timed_stop() < 5.0

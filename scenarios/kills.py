@@ -1,0 +1,78 @@
+"""What must be so after `kill -9` of a part of the service in the middle of a command."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+from scenarios.service import REPLY_S, START_S, STILL_M, Service, apart_m
+from scenarios.stand_in_model import PLACES, WORDS, StandIn
+from traces.verify import verify
+
+# There and back again, so that there is always something to do.
+THERE, BACK = (WORDS.format(place=place) for place in PLACES)
+# Either takes longer, so the kill finds it at work.
+LATEST_S = 6.0
+STILL_S = 0.5
+NO_MODEL = ("LLM_UNAVAILABLE", "LLM_TIMEOUT", "LLM_BAD_RESPONSE")
+
+
+def kill_once(service: Service, who: str, pick: random.Random) -> tuple[float, list[str]]:
+    """Kill a process of the service; how long until the robot was back, s, and what was wrong."""
+    given = service.post("/v1/commands", {"instruction": THERE})
+    time.sleep(pick.uniform(0.0, LATEST_S))
+    back_s = service.kill(who)
+    faults = _arm_faults(service)
+    command = service.ask("GET", f"/v1/commands/{given['id']}")
+    # Who notices first that the body has gone decides between the two.
+    lost = command["state"] == "aborted" and command["result"]["code"] == "BODY_LOST"
+    if command["state"] != "interrupted" and not lost:
+        faults.append(f"the command is {command['state']}")
+    return back_s, [*faults, *_record_faults(service, given), *_following_faults(service)]
+
+
+def kill_model(service: Service, model: StandIn, pick: random.Random) -> tuple[float, list[str]]:
+    """Kill the language model; how long the command it was killed in still took, s, and what was wrong.
+
+    What was planned before is carried out; what was not ends by saying that nobody answers.
+    """
+    given = service.post("/v1/commands", {"instruction": THERE})
+    time.sleep(pick.uniform(0.0, LATEST_S))
+    model.kill()
+    began = time.monotonic()
+    ended = _end_of(service, given)
+    took_s = time.monotonic() - began
+    faults = _arm_faults(service)
+    code = (ended["result"] or {}).get("code", "")
+    if ended["state"] != "succeeded" and (ended["state"], code in NO_MODEL) != ("aborted", True):
+        faults.append(f"the command is {ended['state']}: {code}")
+    faults += _record_faults(service, given)
+    model.begin()
+    return took_s, [*faults, *_following_faults(service)]
+
+
+def _arm_faults(service: Service) -> list[str]:
+    here = service.robot()["ee_position_m"]
+    time.sleep(STILL_S)
+    return ["the arm moves"] if apart_m(service.robot()["ee_position_m"], here) > STILL_M else []
+
+
+def _record_faults(service: Service, given: dict[str, Any]) -> list[str]:
+    """The record is closed and whole; there is none of a command that had not begun."""
+    run = service.runs / (given["run"] or given["id"])
+    service.wait(lambda: not run.is_dir() or (run / "result.json").exists(), REPLY_S)
+    damaged = run.is_dir() and not verify(run).ok
+    return [f"the record is damaged: {verify(run).findings[:1]}"] if damaged else []
+
+
+def _following_faults(service: Service) -> list[str]:
+    ended = _end_of(service, service.post("/v1/commands", {"instruction": BACK}))
+    if ended["state"] == "succeeded":
+        return []
+    return [f"the next command is {ended['state']}: {ended['result']['code']}: {ended['result']['message']}"]
+
+
+def _end_of(service: Service, given: dict[str, Any]) -> dict[str, Any]:
+    service.wait(lambda: service.ask("GET", f"/v1/commands/{given['id']}")["terminal"], START_S)
+    return service.ask("GET", f"/v1/commands/{given['id']}")
