@@ -205,11 +205,13 @@ def main() -> None:
     parser.add_argument("part", choices=_PARTS)
     parser.add_argument("folder", type=Path, help="where the runs lie, each in a folder")
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="pass over so many runs: halves side by side")
     parser.add_argument("--seed", type=int, default=0, help="of the random choice of chunks and modules")
     args = parser.parse_args()
     # As the command line runs them: sums in another order are other sums.
     torch.set_num_threads(1)
-    runs = [read_run(folder) for folder in sorted(run.folder for run in list_runs(args.folder))]
+    folders = sorted(run.folder for run in list_runs(args.folder))
+    runs = [read_run(folder) for folder in folders[args.first :]]
     sys.stdout.write(json.dumps(_PARTS[args.part](runs, args.count, args.seed), indent=1) + "\n")
 
 

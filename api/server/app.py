@@ -60,8 +60,9 @@ def create_routes(settings: Settings, desk: Desk, token: str) -> FastAPI:
     app.state.desk = desk
     app.state.archive = Archive(settings.runs)
     app.state.replays = Replays()
-    app.include_router(commands.router)
+    # Routes are tried in turn: what is asked most comes first.
     app.include_router(robot.router)
+    app.include_router(commands.router)
     app.include_router(runs.router)
     app.state.mcp = add_mcp(app, settings, token)
     add_page(app)

@@ -22,8 +22,8 @@ from api.server.schema import (
 router = APIRouter(prefix="/v1", tags=["commands"])
 
 
-def desk_of(request: Request) -> Desk:
-    """The one desk."""
+async def desk_of(request: Request) -> Desk:
+    """The one desk. `async`, or FastAPI would ask a thread for it, which costs as much as all the rest."""
     desk: Desk = request.app.state.desk
     return desk
 

@@ -15,13 +15,13 @@ from traces.index import Filter
 router = APIRouter(prefix="/v1", tags=["runs"])
 
 
-def archive_of(request: Request) -> Archive:
+async def archive_of(request: Request) -> Archive:
     """The one archive."""
     archive: Archive = request.app.state.archive
     return archive
 
 
-def replays_of(request: Request) -> Replays:
+async def replays_of(request: Request) -> Replays:
     """The one place of replays."""
     replays: Replays = request.app.state.replays
     return replays
