@@ -26,6 +26,7 @@ from fastapi import FastAPI
 
 from api.server.protocol import LimitedProtocol
 from api.server.schema import EventType, Robot
+from scenarios.browser import open_page
 from scenarios.kills import kill_model, kill_once
 from scenarios.played import TOKEN, played_app
 from scenarios.progress import until_interrupted
@@ -205,7 +206,7 @@ async def _slow(connections: int) -> None:
 @app.command()
 def idle(seconds: Count = 30) -> None:
     """CPU of each process while nothing is asked and one page is open."""
-    with Service.start() as service, service.watched():
+    with Service.start() as service, open_page(service.link):
         before = service.cpu_s()
         time.sleep(seconds)
         after = service.cpu_s()

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +51,11 @@ class Service:
                 yield service
             finally:
                 service.end()
+
+    @property
+    def link(self) -> str:
+        """What a person opens."""
+        return f"{self.url}/#token={self.token}"
 
     @property
     def runs(self) -> Path:
@@ -136,26 +140,6 @@ class Service:
     def cpu_s(self) -> dict[str, float]:
         """Processor time of each process so far, s."""
         return {who: cpu_s(self.process_id(who)) for who in ("server", *PROCESSES)}
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """What an open page does: it reads the events and one camera."""
-        over = threading.Event()
-
-        def watch() -> None:
-            number = "0"
-            with httpx.Client(headers={"authorization": f"Bearer {self.token}"}, timeout=REPLY_S) as client:
-                while not over.is_set():
-                    seen = client.get(f"{self.url}/v1/cameras/front/frame?after={number}")
-                    number = seen.headers.get("x-frame", number)
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watcher.join()
 
     def kill(self, who: str) -> float:
         """Kill -9 a process, start the server again where it was that; how long until it is ready, s."""
