@@ -54,7 +54,7 @@ class NodeResult:
         status: How it ended.
         reason: Why, in a few words.
         attempts: Tries that were made.
-        evidence: The span that judged it last.
+        evidence: The span that judged it last; that of the attempt where there was nothing to judge.
         response: What the last alarm leads to; None when nothing alarmed.
     """
 
@@ -112,7 +112,8 @@ class NodeRunner:
     ) -> NodeResult:
         """Try a node up to `attempts` times, perceiving again in between.
 
-        `links` say what caused the first attempt; later ones link the judgement that the one before failed.
+        `links` say what caused the first attempt; later ones link the judgement that the one before failed,
+        or that one itself where there was nothing to judge.
         """
         result = NodeResult(NodeStatus.FAILED, "not tried", 0, None)
         for attempt in range(1, attempts + 1):
@@ -135,10 +136,10 @@ class NodeRunner:
             listener(NodeEnded(node, attempt, succeeded, verdict.reason))
             if response is Response.STOP:
                 status = NodeStatus.LATCHED
-            result = NodeResult(status, verdict.reason, attempt, verdict.span, response)
+            result = NodeResult(status, verdict.reason, attempt, verdict.span or span.ref, response)
             if status is not NodeStatus.FAILED or response in (Response.REPLAN, Response.ASK):
                 return result
-            links = [(ref, names.LinkKind.CAUSED_BY) for ref in _causes(verdict)]
+            links = [(ref, names.LinkKind.CAUSED_BY) for ref in _causes(verdict) or [span.ref]]
         return result
 
     def first_look(self) -> NodeStatus:

@@ -90,6 +90,9 @@ def _causes(reason: Reason, known: Mapping[SpanRef, RecordedSpan]) -> Iterator[R
     for link in span.links:
         if link.target in known:
             kinds.setdefault(link.kind, []).append(known[link.target])
+    if reason.relation == PART_OF:
+        # How the whole ended, and why, is no cause of its parts.
+        kinds.pop(names.LinkKind.REASON, None)
     for kind, targets in kinds.items():
         # A judgement rests on all the chunks before it; the last one tells enough.
         yield Reason(depth, kind, targets[-1], len(targets) - 1)

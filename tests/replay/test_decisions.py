@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from agent.affordance import Hands
 from agent.executive import Company
 from agent.modules import Modules
 from agent.planner.protocol import History, Refusal
@@ -161,3 +162,20 @@ def test_the_truth_of_a_run_can_be_looked_up_afterwards(run: Run) -> None:
     assert len(moments) == len(run.named(names.CHUNK))
     assert all(moment.exact for moment in moments)
     assert moments[0].truth.objects[0].position_m[:2] == pytest.approx((0.42, -0.15), abs=0.02)
+
+
+def test_after_an_attempt_without_a_way_motion_still_leads_to_its_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Hands.target
+    monkeypatch.setattr(
+        Hands,
+        "target",
+        lambda hands, skill, scene, attempt: None if attempt == 1 else found(hands, skill, scene, attempt),
+    )
+    (tmp_path / "scene.yaml").write_text(ONE_CUBE)
+    told = ("pick up the red cube", str(tmp_path / "scene.yaml"), 3, "subgoal", "specialist")
+    run_command(RunOptions(*told, record=tmp_path / "run", film=False), Company())
+    run = read_run(tmp_path / "run")
+    assert len(run.named(names.CHUNK)) > 3
+    assert resolve_all(run).dangling == ()
