@@ -81,11 +81,12 @@ eval-api: .venv/dev-ready  ## the server's figures: stop latency under load, cos
 	$(BIN)/python -m scenarios.bench_api kill --who server --count 50
 	$(BIN)/python -m scenarios.bench_api kill --who mind --count 50
 	$(BIN)/python -m scenarios.bench_api kill --who body --count 50
+	$(BIN)/python -m scenarios.bench_api kill --who model --count 50
 	$(BIN)/python -m scenarios.fuzz_api --count 100000
 	$(BIN)/pytest -m slow tests/api/server
 
-eval-traces: .venv/dev-ready  ## the figures of traces and replay: 500 runs of every fate, made and replayed (hours)
-	$(BIN)/python -m scenarios.trace_corpus runs/corpus --count 500
+eval-traces: .venv/dev-ready  ## the figures of traces and replay: 530 runs of every fate, made and replayed (hours)
+	$(BIN)/python -m scenarios.trace_corpus runs/corpus --count 530
 	$(BIN)/python -m scenarios.eval_replay physics runs/corpus --count 500
 	$(BIN)/python -m scenarios.eval_replay decisions runs/corpus --count 100
 	$(BIN)/python -m scenarios.eval_replay weight runs/corpus --count 30

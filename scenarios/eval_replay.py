@@ -57,12 +57,16 @@ def physics(runs: list[Run], count: int, seed: int) -> Figures:  # noqa: ARG001
     outcomes: Counter[str] = Counter()
     different, ratios = {}, []
     for run in until_interrupted(_moved(runs)[:count], "re-simulating"):
+        outcomes[_outcome(run)] += 1
         began = time.perf_counter()
-        report = replay_physics(run.folder)
+        try:
+            report = replay_physics(run.folder)
+        except TandemError as error:
+            different[run.folder.name] = str(error)
+            continue
         wall_s += time.perf_counter() - began
         equal += report.equal
         chunks, sim_s = chunks + report.chunks, sim_s + report.sim_s
-        outcomes[_outcome(run)] += 1
         if not report.equal:
             different[run.folder.name] = str(report.difference)
         world = World(recorded_scene(run))
