@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import random
 import tempfile
@@ -69,11 +70,11 @@ def stop(
     travels_mm: list[float] = []
     with Service.start() as service, Traffic(service.url, service.token, rate) as traffic:
         pick = random.Random(0)
-        while len(latencies) < count:
+        for _ in until_interrupted(range(math.ceil(count / per)), "stopping"):
             service.post("/v1/commands", {"instruction": "clear the table"})
             moves = service.wait_until_it_moves()
             time.sleep(pick.uniform(0.0, 0.5))
-            for _ in range(min(per, count - len(latencies))):
+            for _ in range(per):
                 latencies.append(service.timed_stop())
                 time.sleep(pick.uniform(0.0, 0.05))
             if moves:

@@ -163,6 +163,8 @@ class Body:
             self._run = next_run
         run = self._run
         if self.latched:
+            # Again, so that it is a pose to rest in: a change of targets is followed with its own speed.
+            self._plant.command(self._controller.motion.joint_rad, self._gripper)
             verdict = self._guard.check_alive(self._plant.read(), run.steps)
         elif run.relaxing:
             verdict = self._relax()

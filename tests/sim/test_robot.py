@@ -17,6 +17,8 @@ from sim.scene import ObjectSpec, PlacedScene, SceneSpec
 from sim.world import World
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
+from vla_low_level.body import Body
+from vla_low_level.guard import ChunkHeader
 from vla_low_level.nouns import Category
 from vla_low_level.robot import Decision
 from vla_low_level.rotations import rotation_vector
@@ -257,6 +259,22 @@ def test_in_real_time_time_passes_and_the_arm_holds_without_a_chunk(live):
     )
 
 
+def test_an_arm_at_speed_stays_where_stops_meet_it():
+    world = World(PLACED)
+    body = Body(world, world.embodiment.kinematics(), world.embodiment.limits, world.embodiment.home_rad)
+    rows = np.zeros((12, 7), np.float32)
+    rows[:, 1] = 0.012
+    body.begin(rows, ChunkHeader(20.0, world.time_s + 10.0, 0))
+    for _ in range(60):
+        body.tick()
+    for _ in range(10):
+        body.stop("again and again")
+        for _ in range(12):
+            body.tick()
+    world.close()
+    assert 0.0 < body.stop_travel_m < 0.001
+
+
 def test_a_stop_from_another_thread_ends_a_chunk_at_once(live):
     live.reset("test")
     reports = []
@@ -270,6 +288,6 @@ def test_a_stop_from_another_thread_ends_a_chunk_at_once(live):
     assert live.execute(fresh(0.01)).steps_executed == 0
     time.sleep(0.3)
     live.observe()
-    assert 0.0 < live.stop_travel_m < 0.005
+    assert 0.0 < live.stop_travel_m < 0.001
     live.reset("test")
     assert live.execute(fresh(0.002)).rows_executed == 4
