@@ -18,6 +18,8 @@ _CLASS = re.compile(r"\[(\w+)\]")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{(\w+)\}|<(it)>")
 _FIRST_REF = 0xE000
+# Families that are not trained on: those that nothing is chosen by, and those that choose a model.
+HELD, CHECKED = "held_", "checked_"
 Steps = list[list[str]]
 
 
@@ -70,10 +72,10 @@ class Maker:
 
         return _SLOT.sub(fill, self.chosen(template)), parts
 
-    def clause(self, section: str, *, held: bool = False, pronoun: str | None = None) -> Clause:
+    def clause(self, section: str, *, kept: str = "", pronoun: str | None = None) -> Clause:
         """A clause of a section; with a pronoun for what it is done to, when one is given."""
         rules = grammar()["families"][section]
-        names = [n for n in rules if n != "do" and n.startswith("held_") == held]
+        names = [n for n in rules if n != "do" and kept_of(n) == kept]
         name = pick(self.rng, names)
         template = pick(self.rng, rules[name])
         given: dict[str, str] = {}
@@ -162,6 +164,11 @@ class Maker:
             return marks[0]
         joint = pick(self.rng, (" and ", " and ", " , and ", " & ", " as well as "))
         return f"{' , '.join(marks[:-1])}{joint}{marks[-1]}"
+
+
+def kept_of(name: str) -> str:
+    """The prefix of a family that is not trained on; empty for those that are."""
+    return next((prefix for prefix in (HELD, CHECKED) if name.startswith(prefix)), "")
 
 
 def step_of(do: str, parts: dict[str, list[str]]) -> list[str]:
