@@ -21,7 +21,7 @@ from agent.planner.sketch import fits
 from agent.planner.surfaces import pick
 
 _SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_TRIES = 20
+_TRIES = 60
 
 
 @cache
@@ -133,7 +133,7 @@ def _joined(maker: Maker, *, kept: str = "") -> _Said:
 
     text = _SLOT.sub(fill, maker.chosen(template))
     ordered = [clauses[k].steps[0] for k in sorted(clauses)]
-    joint = ";" if name.removeprefix(kept) in ("and", "also") else ">"
+    joint = ";" if name.removeprefix(kept).startswith(("and", "also")) else ">"
     family = f"{name}({'+'.join(sorted(clauses[k].family for k in clauses))})"
     return _Said(text, _together(ordered, [joint] * (len(ordered) - 1)), family)
 

@@ -176,7 +176,9 @@ def step_of(do: str, parts: dict[str, list[str]]) -> list[str]:
     if do in ("OPEN", "CLOSE", "LON", "LOFF", "PRESS"):
         return [do, *parts.get("thing", [])]
     if do == "LEAVE":
-        return [do, *(m for key in ("what", "to", "b", "at", "thing") for m in parts.get(key, []))]
+        # Nothing says "leave all but": such a sketch is out of the grammar, and so made anew.
+        kept = [m for key in ("what", "to", "b", "at", "thing") for m in parts.get(key, [])]
+        return [do, *kept, *(["BUT"] if parts.get("but") else [])]
     what = parts["abc"] if do in ("SWAP", "TOWER", "DOWN") and "abc" in parts else parts.get("what", [])
     step = [do, *what]
     for marker, key in (("BUT", "but"), ("AT", "at"), ("TO", "to")):
@@ -188,4 +190,12 @@ def step_of(do: str, parts: dict[str, list[str]]) -> list[str]:
 @cache
 def grammar() -> dict[str, Any]:
     """Word classes and template families."""
-    return read_data("templates")
+    return _joined(read_data("templates"), read_data("spoken"))
+
+
+def _joined(one: Any, more: Any) -> Any:
+    """Two pieces of data as one: lists one after the other, mappings key by key."""
+    if isinstance(one, dict) and isinstance(more, dict):
+        both = {key: _joined(one[key], more[key]) for key in one.keys() & more.keys()}
+        return {key: both.get(key, one.get(key, more.get(key))) for key in dict.fromkeys([*one, *more])}
+    return [*one, *more]
