@@ -15,7 +15,7 @@ planner_app = typer.Typer(
 
 
 @planner_app.command("train")
-def planner_train(
+def planner_train(  # noqa: PLR0913 (options of a command)
     out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoint and result.")] = Path("build/planner"),
     steps: Annotated[
         int | None, typer.Option(min=1, max=10**7, help="Optimiser steps in all; 2500 if no minutes are set.")
@@ -40,9 +40,9 @@ def planner_train(
 ) -> None:
     """Train on generated instructions; interrupted, the same command goes on.
 
-    The result is `DIR/folder`, in the layout that the planner and any server load. Every 500 steps the model is
-    validated on new combinations of known templates, on template families that are kept to choose by, and on
-    families that are held out; what is best on those to choose by is written.
+    The result is `DIR/folder`, in the layout that the planner and any server load. Every 500 steps the model
+    is validated on new combinations of known templates, on template families that are kept to choose by, and
+    on families that are held out; what is best on those to choose by is written.
     With new templates, `--from` goes on from a trained folder, at half the rate and with its tokenizer.
     On a CPU the same seed gives the same weights; a GPU may round differently.
 

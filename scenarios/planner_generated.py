@@ -1,7 +1,7 @@
 """Generated instructions on scenes that nobody has seen: is the goal reached that the label stands for?
 
-What a label comes to is what a planner comes to that is sure of it: where it leaves open which object is meant
-and none of them would do, that is a refusal and no question.
+What a label comes to is what a planner comes to that is sure of it: where it leaves open which object is
+meant and none of them would do, that is a refusal and no question.
 
 A scene holds what its instruction names, nine times of ten; otherwise most would end with the same refusal.
 """

@@ -1,9 +1,9 @@
 """Train the planner's language model: `tandem planner train --steps 3000`.
 
 Examples are generated as they are needed; example numbers below a thousand million train, those above
-validate. Interrupted, it goes on from `<out>/checkpoint.safetensors`. With more templates a trained folder can
-be the start: its tokenizer spells every word. On a CPU the same seed and settings give the same weights; an
-accelerator sees the same examples in the same order, but may round differently.
+validate. Interrupted, it goes on from `<out>/checkpoint.safetensors`. With more templates a trained folder
+can be the start: its tokenizer spells every word. On a CPU the same seed and settings give the same weights;
+an accelerator sees the same examples in the same order, but may round differently.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ RATE_FROM_START = 1.2e-3
 # The width for which the rates above are meant.
 RATED_WIDTH = 128
 HEAD = 64
+MAX_WIDTH, MAX_LAYERS = 1024, 24
 VALIDATE_EVERY, VALIDATED, VALIDATION_BATCH = 500, 1024, 256
 SAVE_EVERY_S = 30.0
 WARM_UP = 200
@@ -96,9 +97,9 @@ def device_of(name: str) -> torch.device:
 def size_of(text: str) -> tuple[int, int]:
     """Width and layers of `256x6`. Raises `TandemError` `BAD_SIZE`."""
     width, _, layers = text.partition("x")
-    if width.isdecimal() and layers.isdecimal() and 0 < int(width) <= 1024 and 0 < int(layers) <= 24:
-        if int(width) % HEAD == 0:
-            return int(width), int(layers)
+    numbers = (int(width), int(layers)) if width.isdecimal() and layers.isdecimal() else (0, 0)
+    if numbers[0] in range(HEAD, MAX_WIDTH + 1, HEAD) and numbers[1] in range(1, MAX_LAYERS + 1):
+        return numbers
     raise TandemError(
         "BAD_SIZE", f"{text!r} is no size", fix=f"write WIDTHxLAYERS, the width a multiple of {HEAD}: 256x6"
     )
