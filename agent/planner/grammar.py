@@ -190,7 +190,8 @@ def step_of(do: str, parts: dict[str, list[str]]) -> list[str]:
 @cache
 def grammar() -> dict[str, Any]:
     """Word classes and template families."""
-    return _joined(read_data("templates"), read_data("spoken"))
+    whole: dict[str, Any] = _joined(read_data("templates"), read_data("spoken"))
+    return whole
 
 
 def _joined(one: Any, more: Any) -> Any:

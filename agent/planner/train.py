@@ -129,7 +129,7 @@ def scores_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     device = batch.ids.device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
         hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
-        return model.lm_head(hidden.flatten(0, 1).index_select(0, batch.at)).float()
+        return torch.as_tensor(model.lm_head(hidden.flatten(0, 1).index_select(0, batch.at))).float()
 
 
 @torch.no_grad()
@@ -142,7 +142,7 @@ def validate(model: LlamaForCausalLM, rows: Rows, device: torch.device) -> tuple
         scores = scores_of(model, batch)
         losses.append(float(functional.cross_entropy(scores, batch.wanted)))
         missed = batch.at[scores.argmax(-1) != batch.wanted] // batch.ids.shape[1]
-        right += len(batch.ids) - len(missed.unique())
+        right += len(batch.ids) - len(set(missed.tolist()))
     return sum(losses) / len(losses), right / len(rows.ends)
 
 
