@@ -80,7 +80,7 @@ def batch_of(rows: Rows) -> Batch:
     return Batch(ids, at, ids.flatten()[at + 1])
 
 
-def chunk(tokenizer: str, seed: int, first: int, kept: str = "", count: int = CHUNK) -> Rows:
+def chunk(tokenizer: str, seed: int, first: int, count: int, kept: str = "") -> Rows:
     """Examples `first` to `first + count` of a seed, as the tokenizer of that file cuts them."""
     ids = np.zeros((count, WIDTH), np.uint16)
     begins, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -156,8 +156,8 @@ class Stream:
         if self._pool is not None:
             for k in range(number, number + self._ahead + 1):
                 if k not in self._made and k not in self._coming:
-                    self._coming[k] = self._pool.submit(chunk, *self._source, k * CHUNK)
+                    self._coming[k] = self._pool.submit(chunk, *self._source, k * CHUNK, CHUNK)
         if number not in self._made:
             coming = self._coming.pop(number, None)
-            self._made[number] = coming.result() if coming else chunk(*self._source, number * CHUNK)
+            self._made[number] = coming.result() if coming else chunk(*self._source, number * CHUNK, CHUNK)
         return self._made[number]

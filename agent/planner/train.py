@@ -166,7 +166,7 @@ class Trainer:
         )
         self.stream = Stream(str(tokens), settings.seed, settings.batch, settings.uses, pool)
         self.validation = {
-            name: chunk(str(tokens), settings.seed, VALIDATION_FIRST, kept, VALIDATED)
+            name: chunk(str(tokens), settings.seed, VALIDATION_FIRST, VALIDATED, kept)
             for name, kept in (("validation", ""), ("checked_families", CHECKED), ("held_families", HELD))
         }
         self._checkpoint = out / "checkpoint.safetensors"
