@@ -68,7 +68,7 @@ def planner_calibrate(
     ] = "embedded",
     miss: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="How often the set may miss what was meant.")
-    ] = 0.08,
+    ] = 0.03,
     commands: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Labelled commands; without, those that are shipped.")
     ] = None,
