@@ -21,7 +21,7 @@ from traces.errors import TandemError
 from vla_low_level.monitoring.conformal import exact_rank, least_episodes, threshold
 
 # Chosen on the calibration lines: the smallest at which no more wrong plans are acted on than at 0.15.
-# It asks less than that (in vain in 0 of 109 there, not in 10), as a set that holds nothing is asked about too.
+# It asks less than that (in vain in 0 of 109 there, not 10), since a set that holds nothing is asked about.
 ALPHA = 0.03
 FILE_VARIABLE = "TANDEM_ASKING"
 SHIPPED = CALIBRATION / "embedded.json"
