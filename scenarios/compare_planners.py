@@ -25,6 +25,7 @@ from torch.nn import functional
 from transformers import AutoModel, LlamaConfig, LlamaModel, PreTrainedModel
 
 from agent.planner.generate import Example, example
+from agent.planner.grammar import HELD
 from agent.planner.mentions import SORTS
 from agent.planner.sketch import END, PIECES, POINTERS, split
 from agent.planner.train import RATE, VALIDATION_FIRST
@@ -209,10 +210,10 @@ def learn(model: nn.Module, cpu_s: float) -> int:
 
 
 @torch.no_grad()
-def right(model: nn.Module, count: int, *, held: bool) -> str:
+def right(model: nn.Module, count: int, kept: str) -> str:
     """How many sketches of unseen examples are right in every piece."""
     model.eval()
-    items = [example(0, VALIDATION_FIRST + n, held=held) for n in range(count)]
+    items = [example(0, VALIDATION_FIRST + n, kept=kept) for n in range(count)]
     parts: Iterator[Tensor] = (
         loss_of(model, batch_of(items[k : k + BATCH]))[1] for k in range(0, count, BATCH)
     )
@@ -244,8 +245,8 @@ def main() -> None:
         steps = learn(model, args.cpu_s)
         told: dict[str, object] = {"body": name, "trained parameters": trained, "steps": steps}
         told |= {
-            "known families": right(model, args.count, held=False),
-            "families held out": right(model, args.count, held=True),
+            "known families": right(model, args.count, ""),
+            "families held out": right(model, args.count, HELD),
         }
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
