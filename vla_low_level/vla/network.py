@@ -212,7 +212,8 @@ class VLANetwork(nn.Module):
         axes = torch.stack([first, second, torch.linalg.cross(first, second)], 2)
         measured = state[:, 0:3] + state[:, 9:12]
         offset = NEAR_SCALE_M * self.near(seen).float()
-        return measured + (axes * offset[:, None]).sum(2)
+        near: Tensor = measured + (axes * offset[:, None]).sum(2)
+        return near
 
     def _in_wrist(self, wrist: Seen) -> Tensor:
         """Where the wrist camera sees the target, -1..1, and how sure it is."""
