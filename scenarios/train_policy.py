@@ -34,7 +34,7 @@ from sim.demos.record import Order, record_glances, record_scene
 from vla_low_level.dataset.assemble import TEXT
 from vla_low_level.dataset.schema import IMAGE_SHAPES, STATE, TABLE, WRIST
 from vla_low_level.dataset.statistics import column, decode
-from vla_low_level.vla.batches import INDICES, LEARNED, Batches, ends_of, held, together
+from vla_low_level.vla.batches import INDICES, LEARNED, Batch, Batches, ends_of, held, together
 from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS
 from vla_low_level.vla.pretrained import save_pretrained
@@ -220,7 +220,7 @@ def learn(
     began = taken = exported = logged = time.monotonic()
     seconds, exports = 60.0 * args.minutes, 0
     while (progress := (time.monotonic() - began) / seconds) < 1.0:
-        lost = trainer.learn(_drawn(taught, args.batch, trainer.step), progress)
+        lost = trainer.learn(drawn(taught, args.batch, trainer.step), progress)
         now = time.monotonic()
         if now - taken > TAKE_EVERY_S:
             _take(school, taught, more=progress < RECORD_UNTIL)
@@ -273,7 +273,8 @@ def _spread(taught: dict[str, Taught]) -> dict[str, Any]:
     return told
 
 
-def _drawn(taught: dict[str, Taught], size: int, step: int, horizon: int | None = None) -> Any:
+def drawn(taught: dict[str, Taught], size: int, step: int, horizon: int | None = None) -> Batch:
+    """The batch of a step, of every kind that there is; chunks of `horizon` rows."""
     rng = np.random.default_rng([0x71B, step])
     there = {k: t.batches for k, t in taught.items() if t.batches is not None}
     share = np.array([DRAWN[kind] for kind in there])
@@ -304,7 +305,7 @@ def ablate(
         trainer = Trainer(folder, recipe, config, device)
         trainer.know_words(words)
         for step in range(steps):
-            trainer.learn(_drawn(taught, args.batch, step, config.horizon), (step + 1) / steps)
+            trainer.learn(drawn(taught, args.batch, step, config.horizon), (step + 1) / steps)
         save_pretrained(folder, trainer.average, {"ablation": name, "steps": steps, "batch": args.batch})
         sys.stdout.write(f"ablation: {name}, {steps} steps\n")
         sys.stdout.flush()
