@@ -15,31 +15,50 @@ planner_app = typer.Typer(
 
 
 @planner_app.command("train")
-def planner_train(
+def planner_train(  # noqa: PLR0913 (options of a command)
     out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoint and result.")] = Path("build/planner"),
-    steps: Annotated[int, typer.Option(min=1, max=10**6, help="Optimiser steps in all.")] = 2500,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10**7, help="Optimiser steps in all; 2500 if no minutes are set.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.05, help="Wall time in all; the learning rate falls over it.")
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option("--from", metavar="FOLDER", exists=True, file_okay=False, help="Begin with this model."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31, metavar="N", help="Same seed, same weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, metavar="N", help="Same seed, same examples.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="auto takes a GPU where there is one.")
+    ] = "auto",
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Examples a step.")] = 48,
+    size: Annotated[str, typer.Option(metavar="WIDTHxLAYERS", help="Of a new model.")] = "256x6",
+    workers: Annotated[
+        int, typer.Option(min=0, max=256, help="Processes that make examples; 0: this one does.")
+    ] = 0,
+    uses: Annotated[int, typer.Option(min=1, max=100, help="How often an example is seen, about.")] = 1,
 ) -> None:
-    """Train on generated instructions, on one thread; interrupted, the same command goes on.
+    """Train on generated instructions; interrupted, the same command goes on.
 
-    The result is `DIR/folder`, in the layout that the planner and any server load. Every 250 steps it is
-    written and validated on new combinations of known templates and on template families that are held out.
+    The result is `DIR/folder`, in the layout that the planner and any server load. Every 500 steps the model
+    is validated on new combinations of known templates, on template families that are kept to choose by, and
+    on families that are held out; what is best on those to choose by is written.
     With new templates, `--from` goes on from a trained folder, at half the rate and with its tokenizer.
+    On a CPU the same seed gives the same weights; a GPU may round differently.
 
     \b
     Examples:
-      tandem planner train
+      tandem planner train --size 128x4
       tandem planner train --out build/longer --steps 10000 --seed 1
       tandem planner train --from agent/planner/weights --out build/on --steps 1500
+      tandem planner train --device cuda --minutes 8 --batch 1024 --workers 14 --uses 3
     """  # noqa: D301 (the backspace keeps the lines apart)
     with told_errors():
-        from agent.planner.train import train
+        from agent.planner.train import Settings, size_of, train
 
-        train(out, steps, seed, start)
+        steps = 2500 if steps is None and minutes is None else steps
+        width, layers = size_of(size)
+        train(out, Settings(steps, minutes, seed, start, device, batch, width, layers, workers, uses))
 
 
 @planner_app.command("calibrate")

@@ -18,6 +18,7 @@ import yaml
 from agent.planner.choose import make_planner
 from agent.planner.embedded import EmbeddedPlanner
 from agent.planner.generate import example
+from agent.planner.grammar import HELD
 from agent.planner.protocol import Plan
 from scenarios.planner_cases import cases, scene
 from scenarios.planner_generated import score
@@ -75,7 +76,7 @@ def generated(count: int) -> dict[str, object]:
     numbers = range(FIRST, FIRST + count)
     return {
         "generated, unseen scenes": score(planner, (example(0, n) for n in numbers)),
-        "generated, template families held out": score(planner, (example(0, n, held=True) for n in numbers)),
+        "generated, template families held out": score(planner, (example(0, n, kept=HELD) for n in numbers)),
         "hazards": hazards(planner),
     }
 

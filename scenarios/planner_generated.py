@@ -1,5 +1,8 @@
 """Generated instructions on scenes that nobody has seen: is the goal reached that the label stands for?
 
+What a label comes to is what a planner comes to that is sure of it: where it leaves open which object is
+meant and none of them would do, that is a refusal and no question.
+
 A scene holds what its instruction names, nine times of ten; otherwise most would end with the same refusal.
 """
 
@@ -11,10 +14,11 @@ from enum import StrEnum
 
 import numpy as np
 
+from agent.planner.candidates import Proposal
 from agent.planner.embedded import EmbeddedPlanner
 from agent.planner.generate import Example
-from agent.planner.grounder import ground
 from agent.planner.logical_form import At, Hue, Kind, LogicalForm, Selector, Which
+from agent.planner.prediction_set import decide
 from agent.planner.protocol import Plan, Question, Refusal
 from scenarios.planner_length import Length, against_oracle, length
 from scenarios.statistics import wilson
@@ -107,7 +111,7 @@ def score(planner: EmbeddedPlanner, examples: Iterable[Example]) -> dict[str, ob
     lengths: list[Length | None] = []
     for number, item in enumerate(examples):
         scene = scene_for(item.form, number)
-        wanted = outcome(ground(item.form, scene, ()), scene)
+        wanted = outcome(decide((Proposal(item.form, 1.0),), scene, (), planner.threshold), scene)
         decision = planner.plan(item.instruction, scene, ())
         got = outcome(decision, scene)
         right = wanted == got

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 from tokenizers import Tokenizer
-from transformers import LlamaForCausalLM
+from transformers import DynamicCache, LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from agent.planner.answers import asked_once, latest_words
@@ -186,12 +186,21 @@ class LocalWriter:
 
     @torch.inference_mode()
     def candidates(self, marked: Marked) -> tuple[Reading, ...]:
-        """The likely sketches under the grammar, likeliest first."""
-        start = self._encoded(marked)
+        """The likely sketches under the grammar, likeliest first. What two of them share is read once."""
+        start, cache, read = self._encoded(marked), DynamicCache(), list[int]()
 
         def scores(pieces: Sequence[str], options: Sequence[str]) -> list[float]:
-            ids = torch.tensor([[*start, *map(self._id, pieces)]])
-            logits = self._llama(input_ids=ids, logits_to_keep=1, use_cache=False).logits[0, -1]
+            wanted = [*start, *map(self._id, pieces)]
+            shared = next(
+                (k for k, (a, b) in enumerate(zip(read, wanted, strict=False)) if a != b), len(read)
+            )
+            shared = min(shared, len(wanted) - 1)
+            if shared < len(read):
+                cache.crop(shared - len(read))
+            ids = torch.tensor([wanted[shared:]])
+            output = self._llama(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            read[:] = wanted
+            logits = output.logits[0, -1]
             return torch.log_softmax(logits[[self._id(p) for p in options]].float(), 0).tolist()
 
         sorts = [mention.sort for mention in marked.mentions]

@@ -1,7 +1,7 @@
 """Instructions and what they mean, without end: the planner's training data.
 
 Every example is drawn from its own keyed stream, so example `n` of a seed is always the same. Template
-families whose name begins with `held_` are kept for evaluation.
+families whose name begins with `held_` are kept for evaluation, those with `checked_` to choose among models.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from agent.planner.canon import unwrapped
-from agent.planner.grammar import Clause, Maker, Steps, grammar
+from agent.planner.grammar import CHECKED, HELD, Clause, Maker, Steps, grammar, kept_of
 from agent.planner.logical_form import LogicalForm
 from agent.planner.mentions import MAX_MENTIONS, Marked, mark, spaced
 from agent.planner.reading import read
@@ -21,7 +21,7 @@ from agent.planner.sketch import fits
 from agent.planner.surfaces import pick
 
 _SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_TRIES = 20
+_TRIES = 60
 
 
 @cache
@@ -58,11 +58,11 @@ class _Said:
     family: str
 
 
-def example(seed: int, number: int, *, held: bool = False) -> Example:
-    """Example `number` of a stream; from held-out families only when `held`."""
+def example(seed: int, number: int, *, kept: str = "") -> Example:
+    """Example `number` of a stream; from families kept out of training when `kept` names their prefix."""
     for attempt in range(_TRIES):
-        maker = Maker(np.random.default_rng([seed, number, int(held), attempt]))
-        said = _held(maker) if held else _any(maker)
+        maker = Maker(np.random.default_rng([seed, number, len(kept), attempt]))
+        said = _kept(maker, kept) if kept else _any(maker)
         made = _example(maker, said)
         if made is not None:
             return made
@@ -86,17 +86,25 @@ def _any(maker: Maker) -> _Said:
     return _wrapped(maker, _joined(maker))
 
 
-def _held(maker: Maker) -> _Said:
+def _kept(maker: Maker, kept: str) -> _Said:
+    """A family of this prefix, or a joint or a condition of it."""
     dice = maker.rng.random()
     if dice < 0.8:
         rules = grammar()["families"]
-        section = pick(maker.rng, [s for s in sections() if any(n.startswith("held_") for n in rules[s])])
-        return _wrapped(maker, _alone(maker.clause(section, held=True)))
-    return _wrapped(maker, _conditional(maker, held=True) if dice < 0.88 else _joined(maker, held=True))
+        section = pick(maker.rng, [s for s in sections() if any(n.startswith(kept) for n in rules[s])])
+        return _wrapped(maker, _alone(maker.clause(section, kept=kept)))
+    return _wrapped(maker, _conditional(maker, kept=kept) if dice < 0.88 else _joined(maker, kept=kept))
 
 
 def _clause(maker: Maker) -> Clause:
     return maker.clause(pick(maker.rng, sections()))
+
+
+def _acting(maker: Maker) -> Clause:
+    """A clause to join with others: not `stop` alone, as waiting and then going on is no plan."""
+    while (clause := _clause(maker)).steps == [["LEAVE"]]:
+        pass
+    return clause
 
 
 def _alone(clause: Clause) -> _Said:
@@ -110,17 +118,10 @@ def _together(steps: Steps, joints: list[str]) -> list[str]:
     return pieces
 
 
-def _joined(maker: Maker, *, held: bool = False) -> _Said:
+def _joined(maker: Maker, *, kept: str = "") -> _Said:
     """Two or three clauses, side by side, one after the other, or said the other way round."""
     joins = grammar()["joins"]
-    name = pick(
-        maker.rng,
-        [
-            n
-            for n in ("and", "also", "then", "order", "back", "held_then", "held_back")
-            if n.startswith("held_") == held
-        ],
-    )
+    name = pick(maker.rng, [n for n in joins if kept_of(n) == kept])
     template = pick(maker.rng, joins[name])
     clauses: dict[str, Clause] = {}
 
@@ -132,7 +133,7 @@ def _joined(maker: Maker, *, held: bool = False) -> _Said:
 
     text = _SLOT.sub(fill, maker.chosen(template))
     ordered = [clauses[k].steps[0] for k in sorted(clauses)]
-    joint = ";" if name in ("and", "also") else ">"
+    joint = ";" if name.removeprefix(kept).startswith(("and", "also")) else ">"
     family = f"{name}({'+'.join(sorted(clauses[k].family for k in clauses))})"
     return _Said(text, _together(ordered, [joint] * (len(ordered) - 1)), family)
 
@@ -147,7 +148,7 @@ def _slotted(maker: Maker, form: str | None, before: Clause | None) -> Clause:
             return Clause(text, [_put(parts["what"], parts)], "gap", parts)
         if dice < 0.33 and len(before.parts.get("what", ())) == 1 and "but" not in before.parts:
             return maker.clause("put", pronoun=before.parts["what"][0])
-    return _clause(maker)
+    return _acting(maker)
 
 
 def _put(what: list[str], parts: dict[str, list[str]]) -> list[str]:
@@ -157,13 +158,10 @@ def _put(what: list[str], parts: dict[str, list[str]]) -> list[str]:
     return step
 
 
-def _conditional(maker: Maker, *, held: bool = False) -> _Said:
+def _conditional(maker: Maker, *, kept: str = "") -> _Said:
     rules = grammar()["conditions"]
-    kind = (
-        "held_case"
-        if held
-        else pick(maker.rng, ("there", "there", "there", "absent", "furniture", "unfurniture"))
-    )
+    kinds = ("there", "there", "there", "absent", "furniture", "unfurniture")
+    kind = f"{kept}case" if kept else pick(maker.rng, kinds)
     template = maker.chosen(pick(maker.rng, rules[kind]))
     marker = "UNLESS" if kind in ("absent", "unfurniture") and "{n}" not in template else "IF"
     seen: list[str] = []
@@ -196,7 +194,7 @@ _STATES = {
 
 def _consequence(maker: Maker, kind: str, filling: dict[str, str]) -> Clause:
     """What is done if it is so: often with `it` for what was seen."""
-    if kind in ("there", "held_case") and maker.rng.random() < 0.6:
+    if kind in ("there", f"{HELD}case", f"{CHECKED}case") and maker.rng.random() < 0.6:
         section = pick(maker.rng, ("put", "put", "put", "away", "trash", "push"))
         return maker.clause(section, pronoun=filling["x"])
     if "f" in filling and maker.rng.random() < 0.5:
@@ -215,15 +213,23 @@ def _more(maker: Maker) -> _Said:
     template = pick(maker.rng, grammar()["more"][kind])
     if kind == "inner":
         text, parts = maker.filled(template)
-        pieces = _together([_put(parts["what"], parts), _left_alone(parts)], [";"])
-        return _Said(text, pieces, "inner")
+        steps = _sparing(maker, Clause(text, [_put(parts["what"], parts)], "inner", parts), parts)
+        return _Said(text, _together(steps, [";"] * (len(steps) - 1)), "inner")
     base = maker.clause("put")
     text, parts = maker.filled(template, {"A": base.text})
     if kind == "too":
         steps = [base.steps[0], _put(parts["what"], parts | {"to": base.parts["to"]})]
     else:
-        steps = [base.steps[0], _left_alone(parts)]
-    return _Said(text, _together(steps, [";"]), f"{kind}({base.family})")
+        steps = _sparing(maker, base, parts)
+    return _Said(text, _together(steps, [";"] * (len(steps) - 1)), f"{kind}({base.family})")
+
+
+def _sparing(maker: Maker, base: Clause, parts: dict[str, list[str]]) -> Steps:
+    """Something left out: of all that is named, an exception; else it is left alone."""
+    of_all = all(maker.refs[mark][0] == "all" for mark in base.parts["what"])
+    if of_all and parts.keys() & {"n", "n2", "thing"} == {"n"} and "BUT" not in base.steps[0]:
+        return _mended("but", base, {"but": parts["n"]})
+    return [base.steps[0], _left_alone(parts)]
 
 
 def _left_alone(parts: dict[str, list[str]]) -> list[str]:

@@ -18,6 +18,8 @@ _CLASS = re.compile(r"\[(\w+)\]")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{(\w+)\}|<(it)>")
 _FIRST_REF = 0xE000
+# Families that are not trained on: those that nothing is chosen by, and those that choose a model.
+HELD, CHECKED = "held_", "checked_"
 Steps = list[list[str]]
 
 
@@ -70,10 +72,10 @@ class Maker:
 
         return _SLOT.sub(fill, self.chosen(template)), parts
 
-    def clause(self, section: str, *, held: bool = False, pronoun: str | None = None) -> Clause:
+    def clause(self, section: str, *, kept: str = "", pronoun: str | None = None) -> Clause:
         """A clause of a section; with a pronoun for what it is done to, when one is given."""
         rules = grammar()["families"][section]
-        names = [n for n in rules if n != "do" and n.startswith("held_") == held]
+        names = [n for n in rules if n != "do" and kept_of(n) == kept]
         name = pick(self.rng, names)
         template = pick(self.rng, rules[name])
         given: dict[str, str] = {}
@@ -164,12 +166,19 @@ class Maker:
         return f"{' , '.join(marks[:-1])}{joint}{marks[-1]}"
 
 
+def kept_of(name: str) -> str:
+    """The prefix of a family that is not trained on; empty for those that are."""
+    return next((prefix for prefix in (HELD, CHECKED) if name.startswith(prefix)), "")
+
+
 def step_of(do: str, parts: dict[str, list[str]]) -> list[str]:
     """The pieces of one step of a sketch."""
     if do in ("OPEN", "CLOSE", "LON", "LOFF", "PRESS"):
         return [do, *parts.get("thing", [])]
     if do == "LEAVE":
-        return [do, *(m for key in ("what", "to", "b", "at", "thing") for m in parts.get(key, []))]
+        # Nothing says "leave all but": such a sketch is out of the grammar, and so made anew.
+        kept = [m for key in ("what", "to", "b", "at", "thing") for m in parts.get(key, [])]
+        return [do, *kept, *(["BUT"] if parts.get("but") else [])]
     what = parts["abc"] if do in ("SWAP", "TOWER", "DOWN") and "abc" in parts else parts.get("what", [])
     step = [do, *what]
     for marker, key in (("BUT", "but"), ("AT", "at"), ("TO", "to")):
@@ -181,4 +190,13 @@ def step_of(do: str, parts: dict[str, list[str]]) -> list[str]:
 @cache
 def grammar() -> dict[str, Any]:
     """Word classes and template families."""
-    return read_data("templates")
+    whole: dict[str, Any] = _joined(read_data("templates"), read_data("spoken"))
+    return whole
+
+
+def _joined(one: Any, more: Any) -> Any:
+    """Two pieces of data as one: lists one after the other, mappings key by key."""
+    if isinstance(one, dict) and isinstance(more, dict):
+        both = {key: _joined(one[key], more[key]) for key in one.keys() & more.keys()}
+        return {key: both.get(key, one.get(key, more.get(key))) for key in dict.fromkeys([*one, *more])}
+    return [*one, *more]

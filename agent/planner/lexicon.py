@@ -126,7 +126,7 @@ def mention_pattern() -> re.Pattern[str]:
     furniture = "(?:(?:the|that|this|my|your|a) )?"
     sorts = {
         "skip": r"(?:in|into|with) your (?:hands?|gripper|fingers?)|your arm"
-        r"|(?:in|by) (?:this|that|the) order"
+        r"|(?:in|by) (?:this|that|the) order|(?:event|provided|given|assuming|condition) that(?= )"
         r"|(?:get|bring|give|hand|fetch|pass|show|tell|do|let|for|with|to|help|call|buy|lend|throw) (?:me|us)"
         r"|(?:where|what) (?:it|they) (?:belongs?|goes|go|is|are|lies|lie)"
         r"|it (?:would|is|rains)|it's|one by one",

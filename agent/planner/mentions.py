@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 from agent.planner.canon import fillers, plain, unwrapped
-from agent.planner.lexicon import Noun, lexicon, mention_pattern
+from agent.planner.lexicon import Noun, any_of, lexicon, mention_pattern
 from agent.planner.logical_form import MAX_COUNT, At, Hue, Kind, Looks, Selector, Side, To, Which
 
 MAX_MENTIONS = 12
@@ -124,6 +125,7 @@ def _tail(words: str, known: dict[str, str]) -> str:
     return next(p for k in range(len(split)) if (p := " ".join(split[k:])) in known)
 
 
+@lru_cache(maxsize=4096)
 def _hue(text: str | None) -> Hue:
     """The colour in some words; `any` for none."""
     hues = lexicon().hues
@@ -182,7 +184,7 @@ def _quantity(determiner: str, noun: Noun) -> tuple[Which, int, bool]:
     words = determiner.split()
     numbers = [lexicon().numbers[w] for w in words if w in lexicon().numbers]
     count = min(numbers[0] if numbers else 1, MAX_COUNT)
-    if any(re.search(rf"\b{re.escape(v)}\b", determiner) for v in lexicon().phrases["vague"]):
+    if _vague().search(determiner):
         return Which.ANY, 1, True
     if "both" in words:
         return Which.THE, 2, False
@@ -195,6 +197,11 @@ def _quantity(determiner: str, noun: Noun) -> tuple[Which, int, bool]:
         return (Which.ALL if many else Which.ANY), count, False
     stuff = noun.many is None and noun.sort == "kind" and noun.name == "any"
     return (Which.ALL if noun.many or stuff else Which.THE), 1, False
+
+
+@cache
+def _vague() -> re.Pattern[str]:
+    return re.compile(rf"\b{any_of(lexicon().phrases['vague'])}\b")
 
 
 def _completed(mention: Mention, before: list[Mention]) -> Mention:

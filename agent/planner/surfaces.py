@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,7 @@ def _location(sort: str, rng: Rng) -> str:
             side = pick(rng, ("left", "right"))
             return str(pick(rng, (f"the {side}", f"the {side}", f"the {side} side", f"the far {side} side")))
         case "foreign" | "living":
-            known = [w for w, n in lexicon().nouns.items() if n.sort == sort and n.many is not True]
-            noun = str(pick(rng, known))
+            noun = str(pick(rng, _unknown(sort)))
             bare = noun in ("him", "her", "me", "us") or noun.endswith(("body", "one", "self"))
             return noun if bare else _join(pick(rng, ("the", "the", "a", "my", "that", "")), noun)
         case "alien":
@@ -70,8 +70,23 @@ def _join(*parts: str) -> str:
 
 def _noun(rng: Rng, *, many: bool) -> str:
     kind = pick(rng, tuple(Category)).value
-    known = [w for w, n in lexicon().nouns.items() if n.name == kind and n.many is many]
+    known = _nouns(kind, many)
     return known[0] if rng.random() < 0.6 else str(pick(rng, known))
+
+
+@cache
+def _nouns(kind: str, many: bool) -> tuple[str, ...]:  # noqa: FBT001
+    return tuple(w for w, n in lexicon().nouns.items() if n.name == kind and n.many is many)
+
+
+@cache
+def _unknown(sort: str) -> tuple[str, ...]:
+    return tuple(w for w, n in lexicon().nouns.items() if n.sort == sort and n.many is not True)
+
+
+@cache
+def _hues(name: str) -> tuple[str, ...]:
+    return tuple(w for w, n in lexicon().hues.items() if n == name)
 
 
 def _looks(rng: Rng, *, many: bool) -> str:
@@ -83,7 +98,7 @@ def _looks(rng: Rng, *, many: bool) -> str:
 
 def _hue(rng: Rng) -> str:
     name = pick(rng, tuple(Colour)).value
-    return name if rng.random() < 0.7 else str(pick(rng, [w for w, n in lexicon().hues.items() if n == name]))
+    return name if rng.random() < 0.7 else str(pick(rng, _hues(name)))
 
 
 def _the(rng: Rng, *, ellipsis: bool) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.planner.canon import unwrapped
 from agent.planner.generate import example
+from agent.planner.grammar import CHECKED, HELD
 from agent.planner.logical_form import LogicalForm, schema
 from agent.planner.mentions import Mention, mark, spaced
 from agent.planner.reading import read
@@ -128,8 +129,9 @@ def test_the_same_number_makes_the_same_example_and_families_are_many() -> None:
     assert example(0, 5) == example(0, 5)
     families = Counter(example(0, n).family.split("(")[0] for n in range(300))
     assert len(families) > 30
-    assert not [f for f in families if "held_" in f]
-    assert all("held_" in example(0, n, held=True).family for n in range(40))
+    assert not [f for f in families if HELD in f or CHECKED in f]
+    for kept in (HELD, CHECKED):
+        assert all(kept in example(0, n, kept=kept).family for n in range(40))
 
 
 def test_the_schema_bounds_everything() -> None:
