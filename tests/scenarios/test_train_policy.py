@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from scenarios.train_policy import SEEDS, Taught, drawn, recorded
+from scenarios.taught import Taught
+from scenarios.train_policy import SEEDS, drawn, recorded
 from sim.demos.record import Order
 from vla_low_level.dataset.assemble import TEXT, part_path
 from vla_low_level.dataset.schema import STATE
