@@ -103,7 +103,7 @@ def _round(
         begun = load_pretrained(start)[0] if start is not None else None
         config = begun.config if begun is not None else statistics(VLAConfig(), shown[0][0].stats)
         trainer = Trainer(folder, recipe, config, options.device)
-        mixture = _mixture(shown, config.horizon)
+        mixture = _mixture(shown, config.horizon, options.device)
         if begun is not None:
             trainer.start_from(begun)
         else:
@@ -122,12 +122,16 @@ def _round(
                 console.print(f"step {step.step}: validation {100 * step.score:.1f} %{best}")
 
 
-def _mixture(shown: list[tuple[Demonstrations, float]], horizon: int) -> list[tuple[Batches, float]]:
+def _mixture(
+    shown: list[tuple[Demonstrations, float]], horizon: int, device: str
+) -> list[tuple[Batches, float]]:
     from vla_low_level.vla.batches import Batches
     from vla_low_level.vla.text import SentenceEncoder
 
     encoder = SentenceEncoder()
-    return [(Batches.of(demonstrations, horizon, encoder), weight) for demonstrations, weight in shown]
+    return [
+        (Batches.of(demonstrations, horizon, encoder, device), weight) for demonstrations, weight in shown
+    ]
 
 
 def _progress(console: Console) -> Progress:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 OUT = Path("build/eval_policy")
 # Training draws seeds below a million, validation from there on.
 FIRST = 4_000_000
-SCENES_A_JOB, JOBS = 4, 6
+SCENES_A_JOB, JOBS = 2, 12
 MOST_SCENES = 3000
 MANY = 32
 LATE_ROWS = 10

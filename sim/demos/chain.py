@@ -203,7 +203,7 @@ def task_options(stage: Stage, rng: np.random.Generator) -> list[tuple[float, li
     options += [(0.5 * CATEGORY_WEIGHTS[o.category], [Task(Kind.PICK, o.id), _put_in(o, rng)]) for o in table]
     for item in table:
         options += [
-            (0.12, [Task(Kind.PICK, item.id), Task(Kind.PLACE_ON, item.id, base=base.id)])
+            (0.18, [Task(Kind.PICK, item.id), Task(Kind.PLACE_ON, item.id, base=base.id)])
             for base in bases_for(item, stage, now)
         ]
         options += [

@@ -13,18 +13,24 @@ from vla_low_level.vla.text import SentenceEncoder
 from vla_low_level.vla.train import Recipe, Trainer, statistics, train
 
 RECIPE = Recipe(steps=6, batch=8, validate_every=3, warm_up=2)
-SMALL = VLAConfig(condition=64, fine=16, middle=16, blocks=1)
+SHAPE = VLAConfig(condition=64, fine=16, middle=16, blocks=1)
 
 
 @pytest.fixture(scope="module")
 def batches(demos) -> Batches:
     torch.set_num_threads(1)
-    return Batches.of(read(demos), SMALL.horizon, SentenceEncoder())
+    return Batches.of(read(demos), SHAPE.horizon, SentenceEncoder())
 
 
-def trainer(batches, out, recipe=RECIPE) -> Trainer:
-    new = Trainer(out, recipe, statistics(SMALL, batches.shown.stats))
-    new.know_words(batches.text)
+@pytest.fixture(scope="module")
+def trainer(demos, batches):
+    config = statistics(SHAPE, read(demos).stats)
+
+    def new(out, recipe=RECIPE) -> Trainer:
+        made = Trainer(out, recipe, config)
+        made.know_words(batches.text)
+        return made
+
     return new
 
 
@@ -37,10 +43,10 @@ def run(new: Trainer, batches, until: int | None = None) -> list:
     return steps
 
 
-def test_an_interrupted_training_ends_with_the_same_weights(batches, tmp_path) -> None:
-    run(trainer(batches, tmp_path / "whole"), batches)
-    run(trainer(batches, tmp_path / "parts"), batches, until=3)
-    again = trainer(batches, tmp_path / "parts")
+def test_an_interrupted_training_ends_with_the_same_weights(batches, trainer, tmp_path) -> None:
+    run(trainer(tmp_path / "whole"), batches)
+    run(trainer(tmp_path / "parts"), batches, until=3)
+    again = trainer(tmp_path / "parts")
     assert again.resume()
     assert again.step == 3
     run(again, batches)
@@ -48,32 +54,32 @@ def test_an_interrupted_training_ends_with_the_same_weights(batches, tmp_path) -
     assert whole.read_bytes() == parts.read_bytes()
 
 
-def test_between_validations_little_is_lost(batches, tmp_path, monkeypatch) -> None:
+def test_between_validations_little_is_lost(batches, trainer, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("vla_low_level.vla.train.SAVE_EVERY_S", 0.0)
-    new, learn = trainer(batches, tmp_path), Trainer.learn
+    new, learn = trainer(tmp_path), Trainer.learn
 
-    def interrupted(self, batch):
+    def interrupted(self, batch, progress):
         if self.step == 5:
             raise KeyboardInterrupt
-        return learn(self, batch)
+        return learn(self, batch, progress)
 
     monkeypatch.setattr(Trainer, "learn", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(new, batches)
-    again = trainer(batches, tmp_path)
+    again = trainer(tmp_path)
     assert again.resume()
     assert again.step == 5
 
 
-def test_another_recipe_does_not_take_up_a_checkpoint(batches, tmp_path) -> None:
-    run(trainer(batches, tmp_path), batches, until=3)
+def test_another_recipe_does_not_take_up_a_checkpoint(batches, trainer, tmp_path) -> None:
+    run(trainer(tmp_path), batches, until=3)
     with pytest.raises(TandemError, match="another recipe"):
-        trainer(batches, tmp_path, RECIPE.model_copy(update={"batch": 4})).resume()
+        trainer(tmp_path, RECIPE.model_copy(update={"batch": 4})).resume()
 
 
-def test_the_best_weights_are_kept_not_the_last(batches, tmp_path) -> None:
+def test_the_best_weights_are_kept_not_the_last(batches, trainer, tmp_path) -> None:
     scores = iter([2.0, 1.0])
-    new = trainer(batches, tmp_path)
+    new = trainer(tmp_path)
     steps = list(train(new, [(batches, 1.0)], lambda _: next(scores), {}))
     assert [(s.step, s.best) for s in steps if s.score is not None] == [(3, True), (6, False)]
     network, _ = load_pretrained(tmp_path)
@@ -81,8 +87,8 @@ def test_the_best_weights_are_kept_not_the_last(batches, tmp_path) -> None:
     assert '"step": 3' in (tmp_path / "config.json").read_text()
 
 
-def test_it_learns_what_it_is_shown(batches, tmp_path) -> None:
-    new = trainer(batches, tmp_path, Recipe(steps=60, batch=16, validate_every=60, warm_up=5, average=0.9))
+def test_it_learns_what_it_is_shown(batches, trainer, tmp_path) -> None:
+    new = trainer(tmp_path, Recipe(steps=60, batch=16, validate_every=60, warm_up=5, average=0.9))
     steps = run(new, batches)
     first = Trainer(tmp_path / "new", RECIPE, new.network.config)
     first.know_words(batches.text)
@@ -96,7 +102,7 @@ def test_it_learns_what_it_is_shown(batches, tmp_path) -> None:
 
 
 def test_rows_after_a_shove_are_not_learnt_from(batches) -> None:
-    followed = batches.shown.numbers["followed"]
+    followed = batches.numbers["followed"]
     index = int(
         next(
             k

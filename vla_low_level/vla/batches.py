@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,6 +21,7 @@ from vla_low_level.dataset.schema import (
     DONE,
     EMBODIMENT,
     FOLLOWED,
+    IMAGE_SHAPES,
     STATE,
     TABLE,
     TABLE_UV,
@@ -32,6 +37,8 @@ from vla_low_level.vla.text import SentenceEncoder
 # The close look is trained around places that are a little wrong, as the heat-map's are.
 LOOK_JITTER_PX = 2.5
 ROUGH_M = (0.03, 0.03, 0.02)
+LEARNED = (STATE, ACTION, CAMERA, TARGET, TARGET_YAW, TABLE_UV, WRIST_UV, EMBODIMENT, DONE, FOLLOWED)
+INDICES = ("frame_index", "task_index", "episode_index")
 
 
 class Batch(NamedTuple):
@@ -62,92 +69,132 @@ class Batch(NamedTuple):
     done: Tensor
 
 
+Pictures = Callable[[Tensor], Tensor]
+"""Indices [B] in, pictures uint8 [B, H, W, 3] out."""
+
+
 @dataclass(frozen=True)
 class Batches:
-    """Draws batches from demonstrations.
+    """Draws batches from demonstrations, on the device where the numbers lie.
 
     Attributes:
-        shown: The demonstrations.
+        numbers: Columns by name, [n] or [n, d]; see `vla_low_level.dataset.schema`.
+        pictures: By camera: decoded when they are asked for, or all at once where there is room.
         horizon: Rows of a chunk.
         text: [tasks, 384], sentence features.
         last: [n], index of the last frame of each frame's episode.
     """
 
-    shown: Demonstrations
+    numbers: dict[str, Tensor]
+    pictures: dict[str, Pictures]
     horizon: int
     text: Tensor
-    last: NDArray[np.int64]
+    last: Tensor
 
     @staticmethod
-    def of(shown: Demonstrations, horizon: int, encoder: SentenceEncoder) -> Batches:
-        """Prepare: encode every sentence once and find where episodes end."""
-        episode = shown.numbers["episode_index"]
-        ends = np.flatnonzero(np.append(episode[1:] != episode[:-1], True))
-        last = ends[np.searchsorted(ends, np.arange(len(shown)))]
-        return Batches(shown, horizon, encoder.encode(shown.texts), last)
+    def of(shown: Demonstrations, horizon: int, encoder: SentenceEncoder, device: str = "cpu") -> Batches:
+        """Prepare: encode every sentence once and find where episodes end.
+
+        A GPU is given every picture decoded, 100 kB a frame: else it would wait for them.
+        """
+        stored = _decoding if device == "cpu" else _decoded
+        numbers = {name: torch.tensor(shown.numbers[name], device=device) for name in (*LEARNED, *INDICES)}
+        pictures = {name: stored(shown.pictures[name], name, device) for name in IMAGE_SHAPES}
+        last = ends_of(numbers["episode_index"])
+        return Batches(numbers, pictures, horizon, encoder.encode(shown.texts).to(device), last)
+
+    def __len__(self) -> int:
+        return len(self.last)
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """A batch of frames, uniformly; light and tint vary."""
-        return self.at(rng.integers(0, len(self.shown), size), rng)
+        return self.at(rng.integers(0, len(self), size), rng)
 
     def at(self, indices: NDArray[np.int64], rng: np.random.Generator | None) -> Batch:
         """A batch of these frames; unchanged when there is no `rng`."""
-        numbers = self.shown.numbers
-        table = self._pictures(TABLE, indices)
-        wrist = self._pictures(WRIST, indices)
-        look = numbers[TABLE_UV][indices]
-        rough = np.zeros((len(indices), 3))
+        k = torch.from_numpy(indices).to(self.last.device)
+        found = {name: self.numbers[name][k] for name in LEARNED if name != ACTION}
+        table, wrist = (self._picture(name, k) for name in (TABLE, WRIST))
+        look, rough = found[TABLE_UV], torch.zeros(len(k), 3, device=k.device)
         if rng is not None:
             gain, shift = (
-                rng.uniform(0.85, 1.15, (2, len(indices), 3, 1, 1)),
-                rng.uniform(-0.06, 0.06, (2, len(indices))),
+                rng.uniform(0.85, 1.15, (2, len(k), 3, 1, 1)),
+                rng.uniform(-0.06, 0.06, (2, len(k), 1, 1, 1)),
             )
-            table = table * _f(gain[0]) + _f(shift[0])[:, None, None, None]
-            wrist = wrist * _f(gain[1]) + _f(shift[1])[:, None, None, None]
-            look = look + rng.normal(0, LOOK_JITTER_PX, look.shape)
-            rough = rng.normal(0, ROUGH_M, rough.shape)
-        chunk, valid = self._chunks(indices)
+            table = table * self._told(gain[0]) + self._told(shift[0])
+            wrist = wrist * self._told(gain[1]) + self._told(shift[1])
+            look = look + self._told(rng.normal(0, LOOK_JITTER_PX, look.shape))
+            rough = self._told(rng.normal(0, ROUGH_M, rough.shape))
         inputs = Inputs(
             table.contiguous(memory_format=torch.channels_last),
             wrist.contiguous(memory_format=torch.channels_last),
-            _f(numbers[STATE][indices]),
-            self.text[torch.from_numpy(numbers["task_index"][indices])],
-            _f(numbers[CAMERA][indices]),
-            torch.from_numpy(numbers[EMBODIMENT][indices]),
+            found[STATE],
+            self.text[self.numbers["task_index"][k]],
+            found[CAMERA],
+            found[EMBODIMENT],
         )
-        return Batch(
-            inputs,
-            _f(look),
-            _f(rough),
-            chunk,
-            valid,
-            _f(numbers[TARGET][indices]),
-            _f(numbers[TARGET_YAW][indices]),
-            _f(numbers[TABLE_UV][indices]),
-            _f(numbers[WRIST_UV][indices]),
-            _f(numbers[DONE][indices]),
-        )
+        where = (found[TARGET], found[TARGET_YAW], found[TABLE_UV], found[WRIST_UV])
+        return Batch(inputs, look, rough, *self._chunks(k), *where, found[DONE].float())
 
-    def _pictures(self, name: str, indices: NDArray[np.int64]) -> Tensor:
-        found = np.stack([decode(self.shown.pictures[name][int(k)].as_py()) for k in indices])
-        return torch.from_numpy(found).permute(0, 3, 1, 2).float() / 255.0
+    def _picture(self, name: str, k: Tensor) -> Tensor:
+        return self.pictures[name](k).permute(0, 3, 1, 2).float() / 255.0
 
-    def _chunks(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def _told(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(self.last.device)
+
+    def _chunks(self, k: Tensor) -> tuple[Tensor, Tensor]:
         """Rows to come [B, H, 7] and which are the teacher's [B, H].
 
         A row counts while all before it were followed. After the end there is nothing to do: still, fingers
         as they are.
         """
-        steps = indices[:, None] + np.arange(self.horizon)
-        ends = self.last[indices][:, None]
+        steps = k[:, None] + torch.arange(self.horizon, device=k.device)
+        ends = self.last[k][:, None]
         beyond = steps > ends
-        steps = np.minimum(steps, ends)
-        chunk = self.shown.numbers[ACTION][steps].copy()
-        chunk[..., :6][beyond] = 0.0
-        followed = self.shown.numbers[FOLLOWED][steps].astype(bool) | beyond
-        before = np.concatenate([np.ones((len(indices), 1), bool), followed[:, :-1]], 1)
-        return _f(chunk), _f(np.logical_and.accumulate(before, 1))
+        steps = torch.minimum(steps, ends)
+        chunk = self.numbers[ACTION][steps]
+        chunk[..., :6].masked_fill_(beyond[..., None], 0.0)
+        followed = ((self.numbers[FOLLOWED][steps] > 0) | beyond).float()
+        before = torch.cat([torch.ones_like(followed[:, :1]), followed[:, :-1]], 1)
+        return chunk, before.cumprod(1)
 
 
-def _f(values: NDArray[np.float64] | NDArray[np.float32] | NDArray[np.bool_]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+def ends_of(episode: Tensor) -> Tensor:
+    """The index [n] of the last frame of each frame's episode, from the episodes' numbers [n]."""
+    changes = torch.cat([episode[1:] != episode[:-1], torch.ones_like(episode[:1], dtype=torch.bool)])
+    ends = changes.nonzero()[:, 0]
+    return ends[torch.searchsorted(ends, torch.arange(len(episode), device=episode.device))]
+
+
+def held(pixels: Tensor) -> Pictures:
+    """Pictures that are there already, uint8 [n, H, W, 3]."""
+    return pixels.__getitem__
+
+
+def _decoding(stored: pa.ChunkedArray, _name: str, _device: str) -> Pictures:
+    """PNGs [n], decoded when they are asked for."""
+
+    def decoded(k: Tensor) -> Tensor:
+        return torch.from_numpy(np.stack([decode(stored[int(i)].as_py()) for i in k]))
+
+    return decoded
+
+
+def _decoded(stored: pa.ChunkedArray, name: str, device: str) -> Pictures:
+    """PNGs [n], decoded once."""
+    pixels = torch.empty((len(stored), *IMAGE_SHAPES[name]), dtype=torch.uint8)
+
+    def put(i: int) -> None:
+        pixels[i] = torch.from_numpy(decode(stored[i].as_py()).copy())
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(put, range(len(stored)), chunksize=256))
+    return held(pixels.to(device))
+
+
+def together(drawn: Sequence[Batch]) -> Batch:
+    """Several batches as one."""
+    if len(drawn) == 1:
+        return drawn[0]
+    inputs = Inputs(*(torch.cat(parts) for parts in zip(*(b.inputs for b in drawn), strict=True)))
+    return Batch(inputs, *(torch.cat(parts) for parts in zip(*(b[1:] for b in drawn), strict=True)))

@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from vla_low_level.vla.vision import STRIDE, crop
 
-PLACES = 6
+PLACES = 8
 # Places proposed lie at least this many cells apart.
-APART = 5
+APART = 3
 COMMON, HIDDEN = 32, 32
 # A place further from the target than this is another one, px.
 SAME_PX = 8.0

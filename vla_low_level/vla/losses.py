@@ -34,14 +34,14 @@ def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dic
     Args:
         network: The policy's.
         batch: What to learn from.
-        generator: Of noise and times.
+        generator: Of noise and times, on the network's device.
     """
     seen = network.understand(batch.inputs, batch.look_px, batch.rough_m)
     chunk = network.normalise(batch.chunk).repeat(DRAWS, 1, 1)
-    noise = network.config.noise * torch.randn(chunk.shape, generator=generator).to(chunk.device)
+    noise = network.config.noise * torch.randn(chunk.shape, generator=generator, device=chunk.device)
     # More draws near the noise, where the chunk is decided (pi-0's beta schedule).
     time = (
-        (1 - torch.rand(len(chunk), generator=generator).sqrt()).to(chunk.device)
+        1 - torch.rand(len(chunk), generator=generator, device=chunk.device).sqrt()
         if network.config.noise
         else torch.zeros(len(chunk), device=chunk.device)
     )

@@ -13,9 +13,19 @@ from vla_low_level.state import STATE_DIM
 from vla_low_level.vla.choice import Choice, Chosen
 from vla_low_level.vla.config import TEXT_DIM, VLAConfig
 from vla_low_level.vla.flow import FlowHead
-from vla_low_level.vla.vision import CameraEncoder, CloseLook, Seen, hottest, settle, unproject
+from vla_low_level.vla.vision import (
+    CameraEncoder,
+    CloseLook,
+    Layout,
+    Seen,
+    around,
+    hottest,
+    settle,
+    unproject,
+)
 
-WORDS, LOOK = 128, 128
+WORDS, LOOK, LAYOUT = 128, 128, 128
+NARROW = 16
 # Distances to the target are shown at these scales, m: for crossing the table, and for the last millimetres.
 SCALES_M = (0.30, 0.06, 0.012)
 HEIGHT_SCALE_M = 0.1
@@ -96,12 +106,13 @@ class VLANetwork(nn.Module):
         self.wrist = CameraEncoder(config.wrist_px, 32, config.middle, WORDS)
         self.choice = Choice(config.crop_px, TEXT_DIM)
         self.look = CloseLook(config.crop_px, WORDS, LOOK)
+        self.layout = Layout(config.wrist_px, config.middle, NARROW, LAYOUT)
         self.embodiment = nn.Embedding(len(config.embodiments), EMBODIMENT_DIM)
-        seen = LOOK + config.fine + 2 * config.middle + 32 + WORDS
+        seen = LOOK + config.fine + 2 * config.middle + 32 + LAYOUT + WORDS
         self.aim = nn.Sequential(nn.Linear(seen + FELT_DIM, 256), nn.SiLU(), nn.Linear(256, 5))
         relative = AWAY_DIM + 4 + 3
         self.near = nn.Sequential(
-            nn.Linear(32 + config.middle + 3 + WORDS + FELT_DIM, 128), nn.SiLU(), nn.Linear(128, 3)
+            nn.Linear(9 * 32 + LAYOUT + 3 + WORDS + FELT_DIM, 256), nn.SiLU(), nn.Linear(256, 3)
         )
         total = seen + relative + FELT_DIM + EMBODIMENT_DIM + AWAY_DIM
         self.join = nn.Sequential(
@@ -140,14 +151,16 @@ class VLANetwork(nn.Module):
         words = self._heard(text, rough, arm)
         maps, near_maps = self.table(given.table, words), self.wrist(given.wrist, words)
         chosen = self.choice(given.table, maps.heat, text)
-        table, wrist = settle(maps, chosen.best()), settle(near_maps, hottest(near_maps.heat))
+        spot = hottest(near_maps.heat)
+        table, wrist = settle(maps, chosen.best()), settle(near_maps, spot)
         centre = (table.uv.detach() if look_px is None else look_px).floor()
         close = self.look(given.table, centre, words).float()
-        words = words.float()
-        seen = torch.cat([close, table.peak, table.mean, wrist.peak, wrist.mean, words], 1)
+        layout, words = self.layout(near_maps.coarse).float(), words.float()
+        seen = torch.cat([close, table.peak, table.mean, wrist.peak, wrist.mean, layout, words], 1)
         target, yaw = self._target(torch.cat([seen, rough], 1), centre, given.camera)
         where = self._in_wrist(wrist)
-        near = self._near(torch.cat([wrist.peak, wrist.mean, where, words, rough], 1), given.state)
+        beside = around(near_maps.features.float(), spot)
+        near = self._near(torch.cat([beside, layout, where, words, rough], 1), given.state)
         here = given.state[:, 0:3]
         condition = self.join(
             torch.cat(
@@ -199,7 +212,8 @@ class VLANetwork(nn.Module):
         axes = torch.stack([first, second, torch.linalg.cross(first, second)], 2)
         measured = state[:, 0:3] + state[:, 9:12]
         offset = NEAR_SCALE_M * self.near(seen).float()
-        return measured + torch.einsum("bij,bj->bi", axes, offset)
+        near: Tensor = measured + (axes * offset[:, None]).sum(2)
+        return near
 
     def _in_wrist(self, wrist: Seen) -> Tensor:
         """Where the wrist camera sees the target, -1..1, and how sure it is."""

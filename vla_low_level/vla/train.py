@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -19,10 +20,10 @@ from torch import Tensor
 
 from traces.errors import TandemError
 from vla_low_level.dataset.schema import ACTION, STATE
-from vla_low_level.vla.batches import Batch, Batches
+from vla_low_level.vla.batches import Batch, Batches, together
 from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS, losses, total
-from vla_low_level.vla.network import Inputs, VLANetwork
+from vla_low_level.vla.network import VLANetwork
 from vla_low_level.vla.pretrained import save_pretrained
 from vla_low_level.vla.text import spread_out
 
@@ -158,15 +159,20 @@ class Trainer:
         save_file(data, partial)
         partial.replace(self._checkpoint)
 
-    def learn(self, batch: Batch) -> dict[str, float]:
-        """One optimiser step; returns the losses."""
+    def learn(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """One optimiser step; returns the losses, which a GPU may still be working at.
+
+        Args:
+            batch: What to learn from, where the network is.
+            progress: How much of the training is done, 0..1: the learning rate falls with it.
+        """
         self.step += 1
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
-        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
+            group["lr"] = self._rate(progress)
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + self.step)
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast_bfloat16(self.device)):
-            parts = losses(self.network, to_device(batch, self.device), generator)
+            parts = losses(self.network, batch, generator)
         loss = total(parts, self.recipe.weights)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
@@ -174,12 +180,11 @@ class Trainer:
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - keep)
-        return {name: float(value.detach()) for name, value in (parts | {"total": loss}).items()}
+        return {name: value.detach() for name, value in (parts | {"total": loss}).items()}
 
-    def _rate(self) -> float:
-        progress = min(1.0, self.step / self.recipe.steps)
+    def _rate(self, progress: float) -> float:
         warm = min(1.0, self.step / self.recipe.warm_up)
-        return self.recipe.rate * (warm * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-3)
+        return self.recipe.rate * (warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))) + 1e-3)
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -207,19 +212,21 @@ def train(
     """
     from torch.utils.tensorboard import SummaryWriter
 
-    share = np.array([len(batches.shown) * weight for batches, weight in mixture])
+    share = np.array([len(batches) * weight for batches, weight in mixture])
     recipe, first, began = trainer.recipe, trainer.step, time.monotonic()
     saved = began
     trainer.out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(trainer.out / "tensorboard") as board, (trainer.out / "log.jsonl").open("a") as log:
         while trainer.step < recipe.steps:
-            parts = trainer.learn(_draw(mixture, share / share.sum(), recipe, trainer.step))
+            batch = _draw(mixture, share / share.sum(), recipe, trainer.step)
+            lost = trainer.learn(batch, (trainer.step + 1) / recipe.steps)
             if time.monotonic() - saved > SAVE_EVERY_S:
                 trainer.save()
                 saved = time.monotonic()
             now, due = trainer.step, trainer.step % recipe.validate_every == 0 or trainer.step == recipe.steps
             if now % LOG_EVERY and not due:
                 continue
+            parts = {name: float(value) for name, value in lost.items()}
             if not math.isfinite(parts["total"]):
                 raise TandemError(
                     "TRAINING_DIVERGED", f"the loss is not finite at step {now}", fix="lower --rate"
@@ -228,7 +235,7 @@ def train(
             score, best = None, False
             if due:
                 trainer.save()
-                score = validate(trainer.average)
+                score = validate(copy.deepcopy(trainer.average).cpu())
                 best = score > trainer.best
                 if best:
                     trainer.best = score
@@ -248,18 +255,7 @@ def _draw(
     rng = np.random.default_rng([recipe.seed, 0x71A, step])
     counts = rng.multinomial(recipe.batch, share)
     drawn = [b.draw(int(n), rng) for (b, _), n in zip(mixture, counts, strict=True) if n]
-    if len(drawn) == 1:
-        return drawn[0]
-    inputs = Inputs(*(torch.cat(parts) for parts in zip(*(b.inputs for b in drawn), strict=True)))
-    rest = (torch.cat(parts) for parts in zip(*(b[1:] for b in drawn), strict=True))
-    return Batch(inputs, *rest)
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch where the network is."""
-    if device.type == "cpu":
-        return batch
-    return Batch(Inputs(*(t.to(device) for t in batch.inputs)), *(t.to(device) for t in batch[1:]))
+    return together(drawn)
 
 
 def choose_device(name: str) -> str:

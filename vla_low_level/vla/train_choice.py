@@ -79,7 +79,7 @@ class Seen(NamedTuple):
 
 def worth_looking_at(batches: Batches, every: int) -> NDArray[np.int64]:
     """Every `every`-th frame of each episode: the ones between are alike. Indices."""
-    return np.flatnonzero(batches.shown.numbers["frame_index"] % every == 0)
+    return np.flatnonzero(batches.numbers["frame_index"].numpy() % every == 0)
 
 
 @torch.inference_mode()
@@ -112,7 +112,7 @@ def _look(network: VLANetwork, batches: Batches, indices: NDArray[np.int64]) -> 
     hot = log_heat(heat, cells)
     pieces = crop(batch.inputs.table, places.flatten(0, 1), network.choice.side + 2 * MARGIN_PX)
     kept = (255 * pieces).round().byte().view(len(indices), PLACES, *pieces.shape[1:])
-    said = torch.from_numpy(batches.shown.numbers["task_index"][indices])
+    said = batches.numbers["task_index"][torch.from_numpy(indices)]
     return kept, places, hot, uv, proposed, said
 
 
