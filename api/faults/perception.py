@@ -120,8 +120,10 @@ def _loose_check(scene: Scene, _before: Scene | None, fault: Fault, _rng: np.ran
 
 
 def _inverted_check(scene: Scene, before: Scene | None, _fault: Fault, _rng: np.random.Generator) -> Scene:
-    """What was in the hand lies in a fixture just when it does not; what was believed of a thing that has not
-    been touched since is believed still."""
+    """What was in the hand lies in a fixture just when it does not.
+
+    What was believed of a thing that has not been touched since is believed still.
+    """
 
     def inverted(item: SceneObject) -> SceneObject:
         was = before.get(item.id) if before else None

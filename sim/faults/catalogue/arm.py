@@ -94,7 +94,7 @@ ARM = (
         Class.CONTROLLER_MISMATCH,
         Site.BODY,
         Size("s", 0.1, 0.05, 0.4),
-        "Every chunk begins where the hand was told to be this long before the last one ended: it jumps back.",
+        "Every chunk begins where the hand should have been this long before the last one ended.",
         "chunks begin where the last one ended",
     ),
     Kind(
