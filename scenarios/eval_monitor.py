@@ -11,12 +11,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from scenarios.monitor_false_alarms import false_alarms
 from scenarios.monitor_faults import HELD_OUT, is_benign, name_of
+from scenarios.monitor_methods import Method, ours, published
 from scenarios.monitor_metrics import (
     Judged,
     auroc,
@@ -28,54 +30,16 @@ from scenarios.monitor_metrics import (
 from scenarios.statistics import wilson
 from skills.router import PolicyKind
 from traces.errors import TandemError
-from vla_low_level.monitoring.conformal import marginal_rank, threshold
 from vla_low_level.monitoring.keep import Kept, load_all
-from vla_low_level.monitoring.make import fit, moments
-from vla_low_level.monitoring.trial import Series, Trial, bound_of, first_above, split
+from vla_low_level.monitoring.make import fit
+from vla_low_level.monitoring.trial import Trial, bound_of, first_above, split
 from vla_low_level.monitoring.watch import Watch
 
-ALPHA = 0.05
-SIZES = (20, 60, 200)
-SPLITS = 100
 ERRATIC = frozenset(
     {"gain", "wrong_rate", "wrong_frame", "mode_flip", "policy_noise", "wrong_statistics", "push", "obstacle"}
     | {"weak_motors", "motor_delay", "sticky_joints", "dropped_tail"}
 )
 BLIND = frozenset({"black_frame", "frame_freeze"})
-Method = Callable[[Kept], Series]
-
-
-def ours(trial: Trial) -> Method:
-    """The joint score."""
-    channels, novelty = fit([r.episode for r in trial.fitting])
-
-    def series(saved: Kept) -> Series:
-        found = moments(saved.episode, channels, novelty)
-        return np.array([t for t, _ in found]), np.array([moment.score for _, moment in found])
-
-    return series
-
-
-def published(trial: Trial) -> dict[str, Method]:
-    """Baselines; none for a policy that says nothing of itself."""
-    if not trial.fitting or not trial.fitting[0].episode.seen[0].features:
-        return {}
-    from scenarios.monitor_baselines import Scores, baselines
-
-    found: dict[str, Method] = {}
-    for name, parts in baselines([r.episode for r in trial.fitting]).items():
-        bounds = [bound_of([float(part(r.episode).max()) for r in trial.calibration]) for part in parts]
-
-        def series(saved: Kept, parts: Sequence[Scores] = parts, bounds: Sequence[float] = bounds) -> Series:
-            told = [part(saved.episode) for part in parts]
-            if len(told) > 1:
-                # Both above their own bound: the smaller of the two excesses.
-                told = [np.min([t / abs(b) - np.sign(b) for t, b in zip(told, bounds, strict=True)], axis=0)]
-            times = np.array([s.time_s for s in saved.episode.seen]) - saved.label.started_s
-            return times, told[0]
-
-        found[name] = series
-    return found
 
 
 def judge(trial: Trial, method: Method, bound: float | None = None) -> list[Judged]:
@@ -98,29 +62,6 @@ def with_success_test(trial: Trial, found: Sequence[Judged]) -> list[Judged]:
         late = not item.alarmed and saved.label.post == "false"
         both.append(judged(saved, item.lasted_s if late else item.alarm_s))
     return both
-
-
-def false_alarms(rollouts: Sequence[Kept]) -> dict[str, object]:
-    """Share of good attempts stopped over random splits of them all, by exact rank and plain quantile."""
-    nominal = [r for r in rollouts if r.label.good]
-    third = len(nominal) // 3
-    found: dict[str, object] = {"good attempts": len(nominal)}
-    if third < 5:
-        return found
-    fitted = ours(Trial(nominal[:third], [], []))
-    tops, rng = np.array([fitted(r)[1].max() for r in nominal[third:]]), np.random.default_rng([6, 3])
-    for n in (10, *SIZES):
-        if n + 5 > len(tops):
-            continue
-        alpha = 0.1 if n == 10 else ALPHA
-        exact, plain = [], []
-        for _ in range(SPLITS):
-            order = rng.permutation(len(tops))
-            calibration, new = tops[order[:n]], tops[order[n:]]
-            exact.append(float((new > threshold(calibration.tolist(), marginal_rank(n, alpha))).mean()))
-            plain.append(float((new > np.quantile(calibration, 1 - alpha)).mean()))
-        found[f"n={n}, alpha={alpha}"] = {"exact": np.mean(exact), "plain quantile": np.mean(plain)}
-    return found
 
 
 def detection(trial: Trial) -> dict[str, object]:
@@ -152,6 +93,7 @@ def detection(trial: Trial) -> dict[str, object]:
         figures[label] = _accuracy([mine[k] for k in (*nominal, *chosen)])
         figures[f"{label}, with the success test"] = _accuracy([both[k] for k in (*nominal, *chosen)])
     well = [(mine[k], r.label.fault) for k, r in enumerate(trial.test) if r.label.fault and r.label.success]
+    figures["nominal, success, stopped"] = _share([mine[k].alarmed for k in nominal])
     figures["benign shift, success, stopped"] = _share([i.alarmed for i, fault in well if is_benign(fault)])
     figures["fault without harm, stopped"] = _share([i.alarmed for i, fault in well if not is_benign(fault)])
     figures["delay, s"] = {
@@ -189,12 +131,21 @@ def _share(hits: Sequence[bool]) -> str:
 
 
 def _delays(trial: Trial, items: Sequence[Judged], names: frozenset[str]) -> dict[str, object]:
-    found = [
+    """From onset to alarm, s; what was never noticed counts as infinitely late."""
+    chosen = [
         item.delay_s
         for saved, item in zip(trial.test, items, strict=True)
-        if name_of(saved.label.fault) in names and item.failed and not np.isnan(item.delay_s)
+        if name_of(saved.label.fault) in names and item.failed
     ]
-    return {"n": len(found), "median": float(np.median(found)) if found else None, "all": sorted(found)}
+    found = [delay for delay in chosen if not np.isnan(delay)]
+    late = np.array([np.inf if np.isnan(delay) else delay for delay in chosen])
+    return {
+        "failures": len(chosen),
+        "noticed after the onset": len(found),
+        "median": float(np.median(found)) if found else None,
+        "median of all failures": float(np.median(late)) if chosen else None,
+        "all": sorted(found),
+    }
 
 
 def _by_fault(trial: Trial, mine: Sequence[Judged], both: Sequence[Judged]) -> dict[str, object]:

@@ -51,7 +51,7 @@ TABLE = (
         20,
         Class.ENVIRONMENT,
         Site.BODY,
-        Size("x", 0.75, 0.5, 1.4),
+        Size("x", 0.85, 0.5, 1.4),
         "Objects are so many times as large, whatever the onset; plates are what they were.",
         "objects have the size that is known",
         lasts_s=0.0,
