@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pybullet as p
 
 from sim.bodies import Box, Cylinder, add_visual
@@ -68,12 +70,11 @@ class Tablecloth(Effect):
         p.removeBody(self._body, physicsClientId=self.world.client)
 
 
-def _part(told: tuple[object, ...], times: float) -> Box | Cylinder:
-    """One primitive of a body's look, as PyBullet tells it, scaled."""
-    kind, size, centre, rgba = told[2], told[3], told[5], told[7]
-    x, y, z = (times * value for value in centre)  # type: ignore[attr-defined]
-    a, b, c = (times * value for value in size)  # type: ignore[attr-defined]
-    red, green, blue, alpha = rgba  # type: ignore[misc]
+def _part(told: Any, times: float) -> Box | Cylinder:
+    """One primitive of a body's look, as `getVisualShapeData` tells it, scaled."""
+    _, _, kind, size, _, centre, _, colour, *_ = told
+    rgba = (colour[0], colour[1], colour[2], colour[3])
+    at = (times * centre[0], times * centre[1], times * centre[2])
     if kind == p.GEOM_BOX:
-        return Box((a / 2, b / 2, c / 2), (x, y, z), (red, green, blue, alpha))
-    return Cylinder(b, a, (x, y, z), (red, green, blue, alpha))
+        return Box((times * size[0] / 2, times * size[1] / 2, times * size[2] / 2), at, rgba)
+    return Cylinder(times * size[1], times * size[0], at, rgba)
