@@ -48,11 +48,11 @@ eval: .venv/dev-ready  ## the published figures: success, perception, planner, r
 	$(BIN)/python -m scenarios.eval_replay physics runs/eval --count 50
 	$(BIN)/python -m scenarios.bench_body guard
 
-eval-monitor: .venv/dev-ready  ## the monitor's figures: rollouts with and without faults, false alarms, what is noticed (hours)
-	$(BIN)/python -m scenarios.monitor_rollouts --first 8000000 8100000 8300000 --scenes 250 --out build/monitor
-	$(BIN)/python -m scenarios.monitor_rollouts --first 8200000 --scenes 30 --faults --out build/monitor
+eval-monitor: .venv/dev-ready  ## the monitor's figures: attempts with and without faults, false alarms, what is noticed (an hour on 2 cores)
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8000000 8100000 8300000 --scenes 250 --minutes 25 --out build/monitor
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8200000 --scenes 30 --faults --minutes 25 --out build/monitor
 	$(BIN)/python -m scenarios.eval_monitor build/monitor
-	$(BIN)/python -m scenarios.eval_monitor_effect --fault object_moved:0.08@4s --count 100
+	$(BIN)/python -m scenarios.eval_monitor_effect --count 24
 	$(BIN)/tandem monitor report build/monitor
 
 eval-planner: .venv/dev-ready  ## the planner's figures: what people say, written by hand and generated (minutes)

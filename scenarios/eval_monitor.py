@@ -1,8 +1,9 @@
 """The monitor on trial: `python -m scenarios.eval_monitor build/monitor`, on rollouts of `monitor_rollouts`.
 
 Every method sees the same rollouts, is fitted to the same good ones and gets the exact threshold of the same
-others. What a fault made fail must be noticed, what succeeded must be left alone; whatever `HELD_OUT` names
-was never looked at before. Figures are printed and kept as JSON beside the rollouts.
+others: those of earlier scenes than the test's, divided as `tandem calibrate` does. What a fault made fail
+must be noticed, what succeeded must be left alone; whatever `HELD_OUT` names was never looked at before.
+Figures are printed and kept as JSON beside the rollouts.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from scenarios.statistics import wilson
 from skills.router import PolicyKind
 from traces.errors import TandemError
 from vla_low_level.monitoring.keep import Kept, load_all
-from vla_low_level.monitoring.make import fit
-from vla_low_level.monitoring.trial import Trial, bound_of, first_above, split
+from vla_low_level.monitoring.make import ALPHA_ACT, fit
+from vla_low_level.monitoring.trial import Trial, bound_of, first_above, halves
 from vla_low_level.monitoring.watch import Watch
 
 ERRATIC = frozenset(
@@ -199,10 +200,11 @@ def cost(trial: Trial) -> dict[str, float]:
     return {"median": float(np.median(found)), "p99": float(np.quantile(found, 0.99)), "chunks": len(found)}
 
 
-def evaluate(folder: Path, kind: PolicyKind, fitting: int, calibration: int) -> Mapping[str, object]:
+def evaluate(folder: Path, kind: PolicyKind, test_from: int) -> Mapping[str, object]:
     """All figures of one policy. Raises `TandemError` (`CALIBRATION_SMALL`) without enough rollouts."""
     rollouts = load_all(folder, f"{kind.value}-*.npz")
-    trial = split(rollouts, fitting, calibration)
+    before = [item for item in rollouts if item.label.seed < test_from]
+    trial = Trial(*halves(before, ALPHA_ACT), [item for item in rollouts if item.label.seed >= test_from])
     return {
         "false alarms": false_alarms(rollouts),
         "detection": detection(trial),
@@ -227,12 +229,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--policy", choices=tuple(PolicyKind), nargs="+", default=tuple(PolicyKind))
-    parser.add_argument("--fitting", type=int, default=100, help="good attempts to fit to")
-    parser.add_argument("--calibration", type=int, default=200, help="good attempts to calibrate with")
+    parser.add_argument(
+        "--test-from", type=int, default=8_200_000, help="seed of the first scene that nothing is fitted to"
+    )
     args = parser.parse_args()
     for kind in map(PolicyKind, args.policy):
         try:
-            figures = evaluate(args.folder, kind, args.fitting, args.calibration)
+            figures = evaluate(args.folder, kind, args.test_from)
         except TandemError as error:
             sys.stderr.write(f"{kind.value}: {error.message}; {error.fix}\n")
             continue

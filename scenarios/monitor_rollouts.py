@@ -138,13 +138,18 @@ class Job:
         return out / f"{self.slug}.done"
 
 
-def jobs(kinds: Sequence[PolicyKind], blocks: Sequence[int], scenes: int, *, faults: bool) -> list[Job]:
-    """Scenes in an order in which whatever is played first is a fair share of all."""
+def jobs(
+    kinds: Sequence[PolicyKind], blocks: Sequence[int], scenes: int, faults: Sequence[str] | None = None
+) -> list[Job]:
+    """Scenes in an order in which whatever is played first is a fair share of all.
+
+    `faults` are played in turn; an empty sequence means each that the policy can have.
+    """
     found = []
     for number in range(scenes):
         for first in blocks:
             for kind in kinds:
-                for fault in faults_for(kind) if faults else ("",):
+                for fault in ("",) if faults is None else faults or faults_for(kind):
                     gap = FAULT_SEEDS * FAULTS.index(fault) if fault else 0
                     found.append(Job(kind, first + number + gap, fault))
     return found
@@ -207,13 +212,19 @@ def main() -> None:
         "--first", type=int, nargs="+", required=True, help="first seeds, of each block in turn"
     )
     parser.add_argument("--scenes", type=int, default=50, help="of every block and policy")
-    parser.add_argument("--faults", action="store_true", help="with each fault of `scenarios.monitor_faults`")
+    parser.add_argument(
+        "--faults",
+        nargs="*",
+        choices=FAULTS,
+        metavar="FAULT",
+        help="with each of these; without names each of `scenarios.monitor_faults` that the policy can have",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scenes at once")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no scene after so long")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    every = jobs([PolicyKind(name) for name in args.policy], args.first, args.scenes, faults=args.faults)
+    every = jobs([PolicyKind(name) for name in args.policy], args.first, args.scenes, args.faults)
     todo = [job for job in every if not job.mark(args.out).exists()]
     try:
         failed = collect_all(todo, args.out, args.workers, args.minutes, Console(stderr=True))

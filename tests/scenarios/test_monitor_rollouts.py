@@ -12,13 +12,14 @@ SPECIALIST = PolicyKind.SPECIALIST
 
 
 def test_no_scene_is_played_twice_and_whatever_is_played_first_is_a_share_of_all():
-    nominal = jobs([SPECIALIST], [100, 200], 3, faults=False)
+    nominal = jobs([SPECIALIST], [100, 200], 3)
     assert [job.seed for job in nominal] == [100, 200, 101, 201, 102, 202]
-    faulty = jobs(list(PolicyKind), [8_200_000], 2, faults=True)
+    faulty = jobs(list(PolicyKind), [8_200_000], 2, [])
     assert len({job.slug for job in faulty}) == len(faulty)
     assert len({(job.seed, job.kind) for job in faulty}) == len(faulty)
     first = [job.fault for job in faulty if job.kind is SPECIALIST][: len(faults_for(SPECIALIST))]
     assert set(first) == set(faults_for(SPECIALIST))
+    assert [job.fault for job in jobs([SPECIALIST], [7], 2, ["slip"])] == ["slip"] * 2
 
 
 def test_six_faults_of_every_policy_are_held_out_and_none_of_them_is_benign():

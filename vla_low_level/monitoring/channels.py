@@ -35,6 +35,8 @@ FINEST: Mapping[str, float] = {
     "slip": 0.01,
     "aim_off": 2e-3,
     "aim_jump": 2e-3,
+    "contrast_table": 0.02,
+    "sharpness_table": 0.02,
     "view_shift": 0.5,
     "view_change": 0.01,
 }
