@@ -196,3 +196,16 @@ def test_scenes_that_were_fitted_to_are_never_judged():
 
 def test_reduced_frames_are_a_quarter_of_the_pixels():
     assert reduced(np.zeros((8, 12, 3), np.uint8)).shape == (4, 6)
+
+
+def test_a_standing_camera_is_compared_with_its_own_first_picture() -> None:
+    rng = np.random.default_rng(4)
+    picture = rng.integers(60, 200, (48, 64), np.uint8)
+    for scale in (1.0, 0.5):
+        looks, plain = Looks(), (scale * picture).astype(np.uint8)
+        first = looks.see({"table": plain, "wrist": plain})
+        assert first["contrast_table"] == first["sharpness_table"] == 0.0
+        assert first["contrast_wrist"] > 1.0
+        dark = looks.see({"table": (0.3 * plain).astype(np.uint8), "wrist": plain})
+        assert dark["contrast_table"] < -0.8
+        assert dark["sharpness_table"] < -0.8
