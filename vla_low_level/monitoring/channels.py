@@ -33,6 +33,7 @@ FINEST: Mapping[str, float] = {
     "force": 2.0,
     "empty": 0.01,
     "slip": 0.01,
+    "unmoved": 0.2,
     "aim_off": 2e-3,
     "aim_jump": 2e-3,
     "contrast_table": 0.02,
