@@ -1,9 +1,9 @@
-"""The monitor on trial: `python -m scenarios.eval_monitor build/monitor`, on rollouts of `monitor_rollouts`.
+"""The monitor on trial: `python -m scenarios.eval_monitor build/monitor/calibration build/monitor/test`.
 
-Every method sees the same rollouts, is fitted to the same good ones and gets the exact threshold of the same
-others: those of earlier scenes than the test's, divided as `tandem calibrate` does. What a fault made fail
-must be noticed, what succeeded must be left alone; whatever `HELD_OUT` names was never looked at before.
-Figures are printed and kept as JSON beside the rollouts.
+Both folders are of `monitor_rollouts`. Every method is fitted to the same half of the good attempts of the
+first and gets its exact threshold from the other half, divided as `tandem calibrate` does; all are judged on
+the second. What a fault made fail must be noticed, what succeeded must be left alone; whatever `HELD_OUT`
+names was never looked at before. Figures are printed and kept as JSON beside the test.
 """
 
 from __future__ import annotations
@@ -200,13 +200,16 @@ def cost(trial: Trial) -> dict[str, float]:
     return {"median": float(np.median(found)), "p99": float(np.quantile(found, 0.99)), "chunks": len(found)}
 
 
-def evaluate(folder: Path, kind: PolicyKind, test_from: int) -> Mapping[str, object]:
+def evaluate(calibration: Path, test: Path, kind: PolicyKind) -> Mapping[str, object]:
     """All figures of one policy. Raises `TandemError` (`CALIBRATION_SMALL`) without enough rollouts."""
-    rollouts = load_all(folder, f"{kind.value}-*.npz")
-    before = [item for item in rollouts if item.label.seed < test_from]
-    trial = Trial(*halves(before, ALPHA_ACT), [item for item in rollouts if item.label.seed >= test_from])
+    before, then = (load_all(folder, f"{kind.value}-*.npz") for folder in (calibration, test))
+    trial = Trial(*halves(before, ALPHA_ACT), then)
+    if shared := {r.label.seed for r in before} & {r.label.seed for r in then}:
+        raise TandemError(
+            "ROLLOUTS_SHARED", f"scene {min(shared)} is in both folders", fix="test on scenes of their own"
+        )
     return {
-        "false alarms": false_alarms(rollouts),
+        "false alarms": false_alarms([*before, *then]),
         "detection": detection(trial),
         "cost, ms": cost(trial),
     }
@@ -227,20 +230,18 @@ def main() -> None:
     """Command line."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("calibration", type=Path, help="folder of attempts to fit to and calibrate with")
+    parser.add_argument("test", type=Path, help="folder of attempts to judge")
     parser.add_argument("--policy", choices=tuple(PolicyKind), nargs="+", default=tuple(PolicyKind))
-    parser.add_argument(
-        "--test-from", type=int, default=8_200_000, help="seed of the first scene that nothing is fitted to"
-    )
     args = parser.parse_args()
     for kind in map(PolicyKind, args.policy):
         try:
-            figures = evaluate(args.folder, kind, args.test_from)
+            figures = evaluate(args.calibration, args.test, kind)
         except TandemError as error:
             sys.stderr.write(f"{kind.value}: {error.message}; {error.fix}\n")
             continue
         text = json.dumps(_plain(figures), indent=1)
-        (args.folder / f"figures-{kind.value}.json").write_text(text + "\n")
+        (args.test / f"figures-{kind.value}.json").write_text(text + "\n")
         sys.stdout.write(f"{kind.value}\n{text}\n")
 
 
