@@ -48,12 +48,13 @@ eval: .venv/dev-ready  ## the published figures: success, perception, planner, r
 	$(BIN)/python -m scenarios.eval_replay physics runs/eval --count 50
 	$(BIN)/python -m scenarios.bench_body guard
 
-eval-monitor: .venv/dev-ready  ## the monitor's figures: rollouts with and without faults, false alarms, what is noticed (hours)
-	$(BIN)/python -m scenarios.monitor_rollouts --first 8000000 8100000 8300000 --scenes 250 --out build/monitor
-	$(BIN)/python -m scenarios.monitor_rollouts --first 8200000 --scenes 30 --faults --out build/monitor
-	$(BIN)/python -m scenarios.eval_monitor build/monitor
-	$(BIN)/python -m scenarios.eval_monitor_effect --fault object_moved:0.08@4s --count 100
-	$(BIN)/tandem monitor report build/monitor
+eval-monitor: .venv/dev-ready  ## the monitor's figures: attempts with and without faults, false alarms, what is noticed (an hour on 2 cores)
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8000000 8100000 8300000 --scenes 150 --minutes 15 --out build/monitor/calibration
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8290000 --scenes 400 --minutes 10 --out build/monitor/test
+	$(BIN)/python -m scenarios.monitor_rollouts --first 8200000 --scenes 30 --faults --minutes 25 --out build/monitor/test
+	$(BIN)/python -m scenarios.eval_monitor build/monitor/calibration build/monitor/test
+	$(BIN)/python -m scenarios.eval_monitor_effect --count 24
+	$(BIN)/tandem monitor report build/monitor/test
 
 eval-planner: .venv/dev-ready  ## the planner's figures: what people say, written by hand and generated (minutes)
 	$(BIN)/python -m scenarios.eval_planner

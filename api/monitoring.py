@@ -111,8 +111,8 @@ def make_calibration(kept: Sequence[Kept], policy: Policy, arm: str, alpha: floa
         TandemError: `CALIBRATION_FOREIGN` when an attempt is of another policy, `CALIBRATION_SMALL` when too
             few are good.
     """
-    from vla_low_level.monitoring.conformal import least_episodes
     from vla_low_level.monitoring.make import calibrate
+    from vla_low_level.monitoring.trial import halves
 
     foreign = next((item for item in kept if item.label.policy != policy.policy_id), None)
     if foreign is not None:
@@ -121,13 +121,9 @@ def make_calibration(kept: Sequence[Kept], policy: Policy, arm: str, alpha: floa
             f"an attempt is of {foreign.label.policy}, the policy is {policy.policy_id}",
             fix="calibrate with attempts of this policy only",
         )
-    good = [item for item in kept if item.label.good]
-    # Attempts of one scene stay on one side, so that the sides know nothing of each other.
-    half = min(len(good) // 2, max(0, len(good) - least_episodes(alpha)))
-    while 0 < half < len(good) and good[half].label.seed == good[half - 1].label.seed:
-        half -= 1
+    normal, others = halves(kept, alpha)
     print_ = fingerprint(policy, arm, "lockstep", cameras_sha256(policy.cameras))
-    return calibrate([k.episode for k in good[:half]], [k.episode for k in good[half:]], print_, alpha=alpha)
+    return calibrate([k.episode for k in normal], [k.episode for k in others], print_, alpha=alpha)
 
 
 def controller_sha256(arm: str) -> str:

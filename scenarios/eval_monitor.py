@@ -1,8 +1,9 @@
-"""The monitor on trial: `python -m scenarios.eval_monitor build/monitor`, on rollouts of `monitor_rollouts`.
+"""The monitor on trial: `python -m scenarios.eval_monitor build/monitor/calibration build/monitor/test`.
 
-Every method sees the same rollouts, is fitted to the same good ones and gets the exact threshold of the same
-others. What a fault made fail must be noticed, what succeeded must be left alone; whatever `HELD_OUT` names
-was never looked at before. Figures are printed and kept as JSON beside the rollouts.
+Both folders are of `monitor_rollouts`. Every method is fitted to the same half of the good attempts of the
+first and gets its exact threshold from the other half, divided as `tandem calibrate` does; all are judged on
+the second. What a fault made fail must be noticed, what succeeded must be left alone; whatever `HELD_OUT`
+names was never looked at before. Figures are printed and kept as JSON beside the test.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from scenarios.monitor_false_alarms import false_alarms
 from scenarios.monitor_faults import HELD_OUT, is_benign, name_of
+from scenarios.monitor_methods import Method, ours, published
 from scenarios.monitor_metrics import (
     Judged,
     auroc,
@@ -28,54 +31,16 @@ from scenarios.monitor_metrics import (
 from scenarios.statistics import wilson
 from skills.router import PolicyKind
 from traces.errors import TandemError
-from vla_low_level.monitoring.conformal import marginal_rank, threshold
 from vla_low_level.monitoring.keep import Kept, load_all
-from vla_low_level.monitoring.make import fit, moments
-from vla_low_level.monitoring.trial import Series, Trial, bound_of, first_above, split
+from vla_low_level.monitoring.make import ALPHA_ACT, fit
+from vla_low_level.monitoring.trial import Trial, bound_of, first_above, halves
 from vla_low_level.monitoring.watch import Watch
 
-ALPHA = 0.05
-SIZES = (20, 60, 200)
-SPLITS = 100
 ERRATIC = frozenset(
     {"gain", "wrong_rate", "wrong_frame", "mode_flip", "policy_noise", "wrong_statistics", "push", "obstacle"}
     | {"weak_motors", "motor_delay", "sticky_joints", "dropped_tail"}
 )
 BLIND = frozenset({"black_frame", "frame_freeze"})
-Method = Callable[[Kept], Series]
-
-
-def ours(trial: Trial) -> Method:
-    """The joint score."""
-    channels, novelty = fit([r.episode for r in trial.fitting])
-
-    def series(saved: Kept) -> Series:
-        found = moments(saved.episode, channels, novelty)
-        return np.array([t for t, _ in found]), np.array([moment.score for _, moment in found])
-
-    return series
-
-
-def published(trial: Trial) -> dict[str, Method]:
-    """Baselines; none for a policy that says nothing of itself."""
-    if not trial.fitting or not trial.fitting[0].episode.seen[0].features:
-        return {}
-    from scenarios.monitor_baselines import Scores, baselines
-
-    found: dict[str, Method] = {}
-    for name, parts in baselines([r.episode for r in trial.fitting]).items():
-        bounds = [bound_of([float(part(r.episode).max()) for r in trial.calibration]) for part in parts]
-
-        def series(saved: Kept, parts: Sequence[Scores] = parts, bounds: Sequence[float] = bounds) -> Series:
-            told = [part(saved.episode) for part in parts]
-            if len(told) > 1:
-                # Both above their own bound: the smaller of the two excesses.
-                told = [np.min([t / abs(b) - np.sign(b) for t, b in zip(told, bounds, strict=True)], axis=0)]
-            times = np.array([s.time_s for s in saved.episode.seen]) - saved.label.started_s
-            return times, told[0]
-
-        found[name] = series
-    return found
 
 
 def judge(trial: Trial, method: Method, bound: float | None = None) -> list[Judged]:
@@ -98,29 +63,6 @@ def with_success_test(trial: Trial, found: Sequence[Judged]) -> list[Judged]:
         late = not item.alarmed and saved.label.post == "false"
         both.append(judged(saved, item.lasted_s if late else item.alarm_s))
     return both
-
-
-def false_alarms(rollouts: Sequence[Kept]) -> dict[str, object]:
-    """Share of good attempts stopped over random splits of them all, by exact rank and plain quantile."""
-    nominal = [r for r in rollouts if r.label.good]
-    third = len(nominal) // 3
-    found: dict[str, object] = {"good attempts": len(nominal)}
-    if third < 5:
-        return found
-    fitted = ours(Trial(nominal[:third], [], []))
-    tops, rng = np.array([fitted(r)[1].max() for r in nominal[third:]]), np.random.default_rng([6, 3])
-    for n in (10, *SIZES):
-        if n + 5 > len(tops):
-            continue
-        alpha = 0.1 if n == 10 else ALPHA
-        exact, plain = [], []
-        for _ in range(SPLITS):
-            order = rng.permutation(len(tops))
-            calibration, new = tops[order[:n]], tops[order[n:]]
-            exact.append(float((new > threshold(calibration.tolist(), marginal_rank(n, alpha))).mean()))
-            plain.append(float((new > np.quantile(calibration, 1 - alpha)).mean()))
-        found[f"n={n}, alpha={alpha}"] = {"exact": np.mean(exact), "plain quantile": np.mean(plain)}
-    return found
 
 
 def detection(trial: Trial) -> dict[str, object]:
@@ -152,6 +94,7 @@ def detection(trial: Trial) -> dict[str, object]:
         figures[label] = _accuracy([mine[k] for k in (*nominal, *chosen)])
         figures[f"{label}, with the success test"] = _accuracy([both[k] for k in (*nominal, *chosen)])
     well = [(mine[k], r.label.fault) for k, r in enumerate(trial.test) if r.label.fault and r.label.success]
+    figures["nominal, success, stopped"] = _share([mine[k].alarmed for k in nominal])
     figures["benign shift, success, stopped"] = _share([i.alarmed for i, fault in well if is_benign(fault)])
     figures["fault without harm, stopped"] = _share([i.alarmed for i, fault in well if not is_benign(fault)])
     figures["delay, s"] = {
@@ -189,12 +132,21 @@ def _share(hits: Sequence[bool]) -> str:
 
 
 def _delays(trial: Trial, items: Sequence[Judged], names: frozenset[str]) -> dict[str, object]:
-    found = [
+    """From onset to alarm, s; what was never noticed counts as infinitely late."""
+    chosen = [
         item.delay_s
         for saved, item in zip(trial.test, items, strict=True)
-        if name_of(saved.label.fault) in names and item.failed and not np.isnan(item.delay_s)
+        if name_of(saved.label.fault) in names and item.failed
     ]
-    return {"n": len(found), "median": float(np.median(found)) if found else None, "all": sorted(found)}
+    found = [delay for delay in chosen if not np.isnan(delay)]
+    late = np.array([np.inf if np.isnan(delay) else delay for delay in chosen])
+    return {
+        "failures": len(chosen),
+        "noticed after the onset": len(found),
+        "median": float(np.median(found)) if found else None,
+        "median of all failures": float(np.median(late)) if chosen else None,
+        "all": sorted(found),
+    }
 
 
 def _by_fault(trial: Trial, mine: Sequence[Judged], both: Sequence[Judged]) -> dict[str, object]:
@@ -248,12 +200,16 @@ def cost(trial: Trial) -> dict[str, float]:
     return {"median": float(np.median(found)), "p99": float(np.quantile(found, 0.99)), "chunks": len(found)}
 
 
-def evaluate(folder: Path, kind: PolicyKind, fitting: int, calibration: int) -> Mapping[str, object]:
+def evaluate(calibration: Path, test: Path, kind: PolicyKind) -> Mapping[str, object]:
     """All figures of one policy. Raises `TandemError` (`CALIBRATION_SMALL`) without enough rollouts."""
-    rollouts = load_all(folder, f"{kind.value}-*.npz")
-    trial = split(rollouts, fitting, calibration)
+    before, then = (load_all(folder, f"{kind.value}-*.npz") for folder in (calibration, test))
+    trial = Trial(*halves(before, ALPHA_ACT), then)
+    if shared := {r.label.seed for r in before} & {r.label.seed for r in then}:
+        raise TandemError(
+            "ROLLOUTS_SHARED", f"scene {min(shared)} is in both folders", fix="test on scenes of their own"
+        )
     return {
-        "false alarms": false_alarms(rollouts),
+        "false alarms": false_alarms([*before, *then]),
         "detection": detection(trial),
         "cost, ms": cost(trial),
     }
@@ -274,19 +230,18 @@ def main() -> None:
     """Command line."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("calibration", type=Path, help="folder of attempts to fit to and calibrate with")
+    parser.add_argument("test", type=Path, help="folder of attempts to judge")
     parser.add_argument("--policy", choices=tuple(PolicyKind), nargs="+", default=tuple(PolicyKind))
-    parser.add_argument("--fitting", type=int, default=100, help="good attempts to fit to")
-    parser.add_argument("--calibration", type=int, default=200, help="good attempts to calibrate with")
     args = parser.parse_args()
     for kind in map(PolicyKind, args.policy):
         try:
-            figures = evaluate(args.folder, kind, args.fitting, args.calibration)
+            figures = evaluate(args.calibration, args.test, kind)
         except TandemError as error:
             sys.stderr.write(f"{kind.value}: {error.message}; {error.fix}\n")
             continue
         text = json.dumps(_plain(figures), indent=1)
-        (args.folder / f"figures-{kind.value}.json").write_text(text + "\n")
+        (args.test / f"figures-{kind.value}.json").write_text(text + "\n")
         sys.stdout.write(f"{kind.value}\n{text}\n")
 
 

@@ -1,6 +1,7 @@
 """Published monitors on our rollouts, each with the exact threshold: what ours has to beat.
 
 Re-implemented from the papers, on the policy's embedding and chunks; where a paper sums over time, so do we.
+A policy without an embedding is known by the arm's state and the chunk itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from vla_low_level.monitoring.make import Episode
 from vla_low_level.monitoring.motion import disagreement
+from vla_low_level.monitoring.sample import Seen
 
 F64 = NDArray[np.float64]
 Scores = Callable[[Episode], F64]
@@ -24,7 +26,10 @@ NEIGHBOURS = 5
 
 
 def baselines(good: Sequence[Episode], seed: int = 0) -> Mapping[str, Sequence[Scores]]:
-    """Fit all to good episodes. A method with two scores alarms when both are above their bounds."""
+    """Fit all to good episodes. A method with two scores alarms when both are above their bounds.
+
+    Missing are those that the policy cannot have: chunks that do not overlap, or that are never drawn twice.
+    """
     data = np.concatenate([_embeddings(e) for e in good])
     mean, spread = data.mean(0), data.std(0) + 1e-3
     x = torch.from_numpy(((data - mean) / spread).astype(np.float32))
@@ -37,18 +42,27 @@ def baselines(good: Sequence[Episode], seed: int = 0) -> Mapping[str, Sequence[S
     def rnd(episode: Episode) -> F64:
         return _windowed(distilled(white(episode)))
 
-    return {
+    found: dict[str, Sequence[Scores]] = {
         "logpZO": (lambda e: flow(white(e)),),
         "RND": (rnd,),
-        "STAC, single sample": (lambda e: np.cumsum(_overlaps(e)),),
         "kNN": (lambda e: _neighbours(x, white(e)),),
-        "FIPER-style AND": (rnd, lambda e: _windowed(np.log(e.spread + 1e-9))),
         "time": (lambda e: np.array([s.time_s for s in e.seen]) - e.started_s,),
     }
+    if any(_overlaps(e).any() for e in good):
+        found["STAC, single sample"] = (lambda e: np.cumsum(_overlaps(e)),)
+    if not any(np.isnan(e.spread).any() for e in good):
+        found["FIPER-style AND"] = (rnd, lambda e: _windowed(np.log(e.spread + 1e-9)))
+    return found
 
 
 def _embeddings(episode: Episode) -> NDArray[np.float32]:
-    return np.stack([s.features["embedding"] for s in episode.seen])
+    return np.stack([s.features["embedding"] if s.features else _state(s) for s in episode.seen])
+
+
+def _state(seen: Seen) -> NDArray[np.float32]:
+    """What there is to know of a policy that says nothing of itself: arm, fingers and chunk, float32 [13]."""
+    body = [*seen.hand_m, seen.opening, seen.grip, seen.force_n]
+    return np.array([*body, *seen.plan[:, :6].sum(0), seen.plan[-1, 6]], np.float32)
 
 
 def _overlaps(episode: Episode) -> F64:

@@ -48,7 +48,8 @@ CAMERA = "overhead"
 CLEAR_HEIGHT_M = 0.40
 # Perceived and true places of one object are no further apart, m.
 SAME_M = 0.04
-LONGEST_S = 20.0
+# Twice what good attempts take; what has not been done by then is a failure, and most faults end here.
+LONGEST_S = 14.0
 MOST_CHUNKS = 60
 
 Perceive = Callable[[Observation, Scene | None, str | None], Scene]
@@ -93,8 +94,11 @@ class ChangingPlant:
 class StageRobot:
     """A stage's body in this process, in which faults can be injected. Implements `Robot` in lockstep."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, beforehand: Injection | None = None) -> None:
+        """`beforehand` is what is wrong before the body wakes up."""
         arm, self.plant = stage.world.embodiment, ChangingPlant(stage.world)
+        if beforehand is not None:
+            self.plant.now = FaultyPlant(stage.world, beforehand)
         self._body = stage.body = Body(self.plant, arm.kinematics(), arm.limits, arm.home_rad)
 
     def observe(self, cameras: Sequence[str] = ()) -> Observation:

@@ -79,7 +79,7 @@ def add_table(client: int, variation: Variation) -> int:
         p.GEOM_BOX, halfExtents=half, rgbaColor=(*variation.table, 1.0), physicsClientId=client
     )
     body: int = p.createMultiBody(0, shape, look, [0.42, 0, -0.30], physicsClientId=client)
-    _surface(client, body)
+    surface(client, body)
     return body
 
 
@@ -94,7 +94,7 @@ def add_object(client: int, item: PlacedObject, variation: Variation) -> int:
     else:
         body = _add_single(client, item.category, position, turn, rgba)
     for link in range(-1, p.getNumJoints(body, physicsClientId=client)):
-        _surface(client, body, link, variation.friction)
+        surface(client, body, link, variation.friction)
     return body
 
 
@@ -108,7 +108,8 @@ def base_offset_m(category: Category) -> float:
     return 0.004 if category is Category.PLATE else OBJECTS[category].height_m / 2
 
 
-def _surface(client: int, body: int, link: int = -1, friction: float = 1.0) -> None:
+def surface(client: int, body: int, link: int = -1, friction: float = 1.0) -> None:
+    """How a body slides, spins and rolls; none of them ever falls asleep."""
     p.changeDynamics(
         body,
         link,
@@ -268,5 +269,5 @@ def _add_static(client: int, box: Box) -> int:
     shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=box.half, physicsClientId=client)
     look = p.createVisualShape(p.GEOM_BOX, halfExtents=box.half, rgbaColor=box.rgba, physicsClientId=client)
     body: int = p.createMultiBody(0, shape, look, box.centre, physicsClientId=client)
-    _surface(client, body)
+    surface(client, body)
     return body

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sim import cameras
 from sim.arm import FINGER_STROKE_M, GRIPPER_FORCE_N, add_arm
 from sim.arms import embodiment
-from sim.bodies import add_object, add_place, add_table
+from sim.bodies import add_object, add_place, add_table, surface
 from sim.furniture import Drawer, Lamp
 from sim.scene import PlacedScene
 from traces.errors import TandemError
@@ -128,6 +128,14 @@ class World:
             positionGains=[0.05] * 2,
             physicsClientId=self.client,
         )
+
+    def exchange(self, name: str, body: int) -> None:
+        """Let another body be an object; the old one is removed, its friction kept."""
+        old = self.objects[name]
+        p.removeBody(old, physicsClientId=self.client)
+        surface(self.client, body, friction=self.placed.variation.friction)
+        self.objects[name] = body
+        self._loose = frozenset(self.objects.values())
 
     def rest(self, joint_rad: F64, gripper: float) -> None:
         """Take a pose that the arm was put into from outside as the one it is commanded to."""

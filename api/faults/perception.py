@@ -21,6 +21,8 @@ Wrong = Callable[[Scene, Scene | None, Fault, np.random.Generator], Scene]
 """The scene that was perceived, the one before, the fault and its random numbers in; what is believed out."""
 
 GHOST_X_M, GHOST_Y_M = (0.38, 0.58), (-0.18, 0.18)
+# Perceived places of a thing that nobody touched are no further apart, m.
+STAYS_M = 0.02
 _LOOKS = ("category", "colour", "id")
 
 
@@ -117,6 +119,26 @@ def _loose_check(scene: Scene, _before: Scene | None, fault: Fault, _rng: np.ran
     return _changed(scene, inside)
 
 
+def _inverted_check(scene: Scene, before: Scene | None, _fault: Fault, _rng: np.random.Generator) -> Scene:
+    """What was in the hand lies in a fixture just when it does not.
+
+    What was believed of a thing that has not been touched since is believed still.
+    """
+
+    def inverted(item: SceneObject) -> SceneObject:
+        was = before.get(item.id) if before else None
+        if was is None or before is None:
+            return item
+        if before.held == item.id:
+            nearest = min(scene.places, key=lambda region: _beside_m(item, region), default=None)
+            there = None if item.place or nearest is None else nearest.place
+            return item.model_copy(update={"place": there})
+        stays = math.dist(was.position_m[:2], item.position_m[:2]) < STAYS_M
+        return item.model_copy(update={"place": was.place}) if stays else item
+
+    return _changed(scene, inverted)
+
+
 def _beside_m(item: SceneObject, region: PlaceRegion) -> float:
     """How far an object's centre is outside of a fixture's inner rectangle, m."""
     dx, dy = (item.position_m[k] - region.centre_m[k] for k in (0, 1))
@@ -140,5 +162,6 @@ WRONG: MappingProxyType[str, Wrong] = MappingProxyType(
         "yaw_bias": _yaw_bias,
         "stale_check": _stale_check,
         "loose_check": _loose_check,
+        "inverted_check": _inverted_check,
     }
 )

@@ -31,6 +31,24 @@ class DroppedTail(Effect):
         return rows[: max(1, round(len(rows) * (1.0 - self.size)))], header
 
 
+class StaleAnchor(Effect):
+    """A controller that adds deltas to where the hand was a while ago."""
+
+    _back: F32 | None = None
+
+    def chunk(self, rows: F32, header: ChunkHeader) -> tuple[F32, ChunkHeader]:
+        """The first row goes back over the end of the chunk before; turns are left alone."""
+        if not np.isfinite(header.rate_hz) or header.rate_hz <= 0 or not len(rows):
+            return rows, header
+        back, last = self._back, max(1, round(self.size * header.rate_hz))
+        self._back = rows[-last:, :3].sum(0)
+        if back is None:
+            return rows, header
+        jumping = rows.copy()
+        jumping[0, :3] -= back
+        return jumping, header
+
+
 class Gain(Effect):
     """A controller with the wrong gain."""
 

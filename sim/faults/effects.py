@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from sim.faults import chunks, limbs, pictures, things
+from sim.faults import chunks, joints, limbs, looks, pictures, things
 from sim.faults.effect import Effect
 
 EFFECTS: MappingProxyType[str, type[Effect]] = MappingProxyType(
@@ -25,7 +25,8 @@ EFFECTS: MappingProxyType[str, type[Effect]] = MappingProxyType(
         "camera_jitter": pictures.Jitter,
         "frame_freeze": pictures.Freeze,
         "frame_lag": pictures.Lag,
-        "encoder_bias": limbs.EncoderBias,
+        "encoder_bias": joints.EncoderBias,
+        "tool_offset": joints.ToolOffset,
         "false_grip": limbs.FalseGrip,
         "gripper_weak": limbs.WeakGrip,
         "grip_delay": limbs.GripDelay,
@@ -38,12 +39,15 @@ EFFECTS: MappingProxyType[str, type[Effect]] = MappingProxyType(
         "push": limbs.Push,
         "wrong_rate": chunks.WrongRate,
         "dropped_tail": chunks.DroppedTail,
+        "stale_anchor": chunks.StaleAnchor,
         "gain": chunks.Gain,
         "wrong_units": chunks.WrongUnits,
         "wrong_frame": chunks.WrongFrame,
         "object_moved": things.Moved,
         "object_pulled": things.Pulled,
         "slippery": things.Friction,
+        "resized": looks.Resized,
+        "tablecloth": looks.Tablecloth,
         "friction_shift": things.Friction,
         "heavy": things.Mass,
         "mass_shift": things.Mass,

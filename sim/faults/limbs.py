@@ -21,36 +21,6 @@ FINGER_FRICTION = 1.0
 LIFTED_M = 0.12
 
 
-class EncoderBias(Effect):
-    """Joints that are not where they are measured to be: the arm goes wrong, and feels right."""
-
-    def __init__(self, fault: Fault, world: World, seed: int) -> None:
-        super().__init__(fault, world, seed)
-        self._bias = self.size * self.rng.choice((-1.0, 1.0), len(world.arm.joints))
-        self._kinematics = world.embodiment.kinematics()
-
-    def command(self, joint_rad: F64, gripper: float) -> tuple[F64, float]:
-        """The motors turn until the wrong encoder shows what was asked for."""
-        return joint_rad - self._bias, gripper
-
-    def read(self, state: PlantState) -> PlantState:
-        """What the encoder shows."""
-        return replace(state, joint_position_rad=state.joint_position_rad + self._bias)
-
-    def told(self, view: str, pose: F64) -> F64:
-        """The hand's camera is where the hand is believed to be."""
-        if view != "wrist":
-            return pose
-        joint = self.world.read().joint_position_rad
-        real, believed = (self._tool(j) for j in (joint, joint + self._bias))
-        return np.asarray(believed @ np.linalg.inv(real) @ pose)
-
-    def _tool(self, joint_rad: F64) -> F64:
-        pose = np.eye(4)
-        pose[:3, 3], pose[:3, :3], _ = self._kinematics.forward(joint_rad)
-        return pose
-
-
 class FalseGrip(Effect):
     """Fingers that feel something where nothing is."""
 

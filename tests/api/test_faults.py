@@ -131,6 +131,24 @@ def test_success_is_tested_on_the_past_or_too_kindly() -> None:
     assert seen("loose_check:0.12", scene=beside).objects[0].place is Place.TRAY
 
 
+def test_an_inverted_test_says_the_opposite_of_what_was_put_down_and_goes_on_believing_it() -> None:
+    before = SCENE.model_copy(update={"held": RED.id})
+
+    def put(x: float, y: float, place: Place | None) -> Scene:
+        down = RED.model_copy(update={"position_m": (x, y, 0.0), "place": place})
+        return SCENE.model_copy(update={"objects": (down, BLUE, CUP)})
+
+    inside, beside = put(0.2, -0.42, Place.TRAY), put(0.2, -0.28, None)
+    denied = seen("inverted_check", scene=inside, previous=before)
+    assert denied.get(RED.id).place is None
+    assert seen("inverted_check", scene=inside, previous=denied).get(RED.id).place is None
+    claimed = seen("inverted_check", scene=beside, previous=before)
+    assert claimed.get(RED.id).place is Place.TRAY
+    assert claimed.objects[1:] == beside.objects[1:]
+    moved = put(0.35, -0.42, None)
+    assert seen("inverted_check", scene=moved, previous=claimed) == moved
+
+
 def test_faults_of_the_mind_keep_to_their_time_and_say_when_they_had_an_effect() -> None:
     told: list[Happening] = []
     perceiver = FaultyPerceiver(lambda *_: SCENE, times("pose_bias@2s+2s", told=told))

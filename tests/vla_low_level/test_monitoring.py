@@ -12,7 +12,7 @@ from vla_low_level.monitoring.frames import ShiftFrom, reduced
 from vla_low_level.monitoring.keep import load, load_all, save
 from vla_low_level.monitoring.looks import Looks
 from vla_low_level.monitoring.make import calibrate, moments, top
-from vla_low_level.monitoring.motion import disagreement
+from vla_low_level.monitoring.motion import Motion, disagreement
 from vla_low_level.monitoring.novelty import fit_novelty
 from vla_low_level.monitoring.trial import first_above, score, split
 from vla_low_level.monitoring.watch import ARM, Watch, finding
@@ -196,3 +196,32 @@ def test_scenes_that_were_fitted_to_are_never_judged():
 
 def test_reduced_frames_are_a_quarter_of_the_pixels():
     assert reduced(np.zeros((8, 12, 3), np.uint8)).shape == (4, 6)
+
+
+def test_a_standing_camera_is_compared_with_its_own_first_picture() -> None:
+    rng = np.random.default_rng(4)
+    picture = rng.integers(60, 200, (48, 64), np.uint8)
+    for scale in (1.0, 0.5):
+        looks, plain = Looks(), (scale * picture).astype(np.uint8)
+        first = looks.see({"table": plain, "wrist": plain})
+        assert first["contrast_table"] == first["sharpness_table"] == 0.0
+        assert first["contrast_wrist"] > 1.0
+        dark = looks.see({"table": (0.3 * plain).astype(np.uint8), "wrist": plain})
+        assert dark["contrast_table"] < -0.8
+        assert dark["sharpness_table"] < -0.8
+
+
+def test_fingers_that_do_not_move_when_they_are_told_to_are_strange_and_others_are_not() -> None:
+    def unmoved(openings: list[float], grips: list[float]) -> list[float | None]:
+        motion, first = Motion(0.0), episode(1).seen[0]
+        return [
+            motion.see(replace(first, time_s=0.4 * k, opening=opening, grip=grip)).get("unmoved")
+            for k, (opening, grip) in enumerate(zip(openings, grips, strict=True))
+        ]
+
+    told = [1.0, 0.0, 0.0, 0.0]
+    stuck, grasps = unmoved([1.0, 1.0, 1.0, 1.0], told), unmoved([1.0, 0.9, 0.4, 0.4], told)
+    assert stuck[:2] == grasps[:2] == [None, None]
+    assert stuck[2] > grasps[2] + 3.0
+    assert unmoved([0.4] * 4, [0.0] * 4) == [None] * 4
+    assert unmoved([0.4, 0.4, 0.4], [0.0, 1.0, 1.0])[2] == stuck[2]

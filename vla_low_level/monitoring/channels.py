@@ -33,8 +33,11 @@ FINEST: Mapping[str, float] = {
     "force": 2.0,
     "empty": 0.01,
     "slip": 0.01,
+    "unmoved": 0.2,
     "aim_off": 2e-3,
     "aim_jump": 2e-3,
+    "contrast_table": 0.02,
+    "sharpness_table": 0.02,
     "view_shift": 0.5,
     "view_change": 0.01,
 }

@@ -21,7 +21,7 @@ class Looks:
 
     def __init__(self, moved_m: float = 0.01) -> None:
         self._moved_m = moved_m
-        self._first: dict[str, tuple[Grey, ShiftFrom]] = {}
+        self._first: dict[str, tuple[Grey, ShiftFrom, float, float]] = {}
         self._last: dict[str, Grey] = {}
         self._last_hand_m: F64 | None = None
 
@@ -29,12 +29,15 @@ class Looks:
         """Scores of the pictures of one observation."""
         found: dict[str, float] = {}
         for camera, grey in frames.items():
-            found[f"sharpness_{camera}"] = sharpness(grey)
-            found[f"contrast_{camera}"] = contrast(grey)
+            sharp, rich = sharpness(grey), float(np.log(contrast(grey) + 1.0))
             if camera == FIXED:
-                first, shift = self._first.setdefault(camera, (grey, ShiftFrom(grey)))
+                known = self._first.get(camera) or (grey, ShiftFrom(grey), sharp, rich)
+                first, shift, sharp_then, rich_then = self._first.setdefault(camera, known)
                 found["view_shift"] = shift.px(grey)
                 found["view_change"] = changed(first, grey)
+                # Scenes differ more in this than a fault makes; one scene hardly changes by itself.
+                sharp, rich = sharp - sharp_then, rich - rich_then
+            found[f"sharpness_{camera}"], found[f"contrast_{camera}"] = sharp, rich
         return found
 
     def broken(self, frames: Mapping[str, Grey], hand_m: F64) -> tuple[str, float, float] | None:

@@ -23,7 +23,8 @@ NOVELTY = frozenset({"mahalanobis", "neighbours"})
 # Chunks of a skill below which its embeddings say too little.
 LEAST_CHUNKS = 60
 CHANNELS = (
-    *("time", "still", "tracking", "residual", "clamped", "force", "empty", "slip", "reversals", "magnitude"),
+    *("time", "still", "tracking", "residual", "clamped", "force", "reversals", "magnitude"),
+    *("empty", "slip", "unmoved"),
     *("disagreement", "spread", "flow_novelty", "aim_jump", "aim_off", "entropy_table", "entropy_wrist"),
     *("mahalanobis", "neighbours", "sharpness_table", "sharpness_wrist", "contrast_table", "contrast_wrist"),
     *("view_shift", "view_change", "draws"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from vla_low_level.monitoring.sample import F32, F64, Felt, Seen
@@ -10,6 +12,8 @@ from vla_low_level.monitoring.sample import F32, F64, Felt, Seen
 SCALES = np.array([0.01] * 3 + [0.05] * 3 + [0.5], np.float32)
 LEAST_M = 5e-4
 FORGET = 0.8
+# Share of their opening by which fingers that stand still seem to move.
+LEAST_TRAVEL = 0.01
 
 
 def disagreement(before: F32, now: F32, rows: int) -> float:
@@ -54,6 +58,8 @@ class Motion:
         self._reversals = Reversals()
         self._still_s = 0.0
         self._gripped: float | None = None
+        self._told_at: float | None = None
+        self._told_chunks = 0
         self._closed_chunks = 0
 
     def see(self, seen: Seen) -> dict[str, float]:
@@ -63,6 +69,7 @@ class Motion:
             "force": seen.force_n,
             "magnitude": float(np.linalg.norm(seen.plan[:, :3].sum(0))),
             **self._grip(seen),
+            **self._fingers(seen),
         }
         if self._before is not None and self._felt is not None:
             found["residual"] = float(np.linalg.norm(seen.hand_m - self._before.hand_m - self._felt.moved_m))
@@ -83,6 +90,20 @@ class Motion:
             "still": self._still_s,
             "reversals": self._reversals.add(felt.moved_m),
         }
+
+    def _fingers(self, seen: Seen) -> dict[str, float]:
+        """How little the fingers have moved since they were told to, on a logarithmic scale.
+
+        Told between two observations, they may have begun just before the second; the third is looked at.
+        """
+        before = self._before
+        if before is not None and seen.closed != before.closed:
+            self._told_at, self._told_chunks = before.opening, 0
+        elif self._told_at is not None:
+            self._told_chunks += 1
+        if self._told_at is None or self._told_chunks < 1:
+            return {}
+        return {"unmoved": -math.log(max(LEAST_TRAVEL, abs(seen.opening - self._told_at)))}
 
     def _grip(self, seen: Seen) -> dict[str, float]:
         """How little is between closed fingers, and how much they have closed since they gripped."""

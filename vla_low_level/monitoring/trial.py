@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_low_level.monitoring.conformal import marginal_rank, threshold
+from vla_low_level.monitoring.conformal import least_episodes, marginal_rank, threshold
 from vla_low_level.monitoring.keep import Kept
 from vla_low_level.monitoring.make import ALPHA_ACT, fit, moments
 
@@ -56,6 +56,18 @@ def split(kept: Sequence[Kept], fitting: int, calibration: int) -> Trial:
     first, then = good[:fitting], good[fitting : fitting + calibration]
     seeds = {item.label.seed for item in (*first, *then)}
     return Trial(first, then, [item for item in kept if item.label.seed not in seeds])
+
+
+def halves(kept: Sequence[Kept], alpha: float) -> tuple[list[Kept], list[Kept]]:
+    """Good attempts that say what is normal, and at least so many others as a bound at `alpha` takes.
+
+    Attempts of one scene stay on one side, so that the sides know nothing of each other.
+    """
+    good = [item for item in kept if item.label.good]
+    half = min(len(good) // 2, max(0, len(good) - least_episodes(alpha)))
+    while 0 < half < len(good) and good[half].label.seed == good[half - 1].label.seed:
+        half -= 1
+    return good[:half], good[half:]
 
 
 def score(trial: Trial) -> Scored:

@@ -16,6 +16,15 @@ ARM = (
         "joints are where they are measured",
     ),
     Kind(
+        "tool_offset",
+        6,
+        Class.STALE_CALIBRATION,
+        Site.BODY,
+        Size("m", 0.015, 0.001, 0.05),
+        "The hand, with its camera, is mounted this far aside of where the arm believes it to be.",
+        "the hand is where the arm believes it to be",
+    ),
+    Kind(
         "false_grip",
         8,
         Class.STATE,
@@ -78,6 +87,15 @@ ARM = (
         Size("share", 0.5, 0.05, 0.95),
         "The last rows of every chunk, this share of them, are lost.",
         "chunks are carried out as they are sent",
+    ),
+    Kind(
+        "stale_anchor",
+        16,
+        Class.CONTROLLER_MISMATCH,
+        Site.BODY,
+        Size("s", 0.1, 0.05, 0.4),
+        "Every chunk begins where the hand should have been this long before the last one ended.",
+        "chunks begin where the last one ended",
     ),
     Kind(
         "gain",

@@ -161,6 +161,15 @@ MIND = (
         "fixtures end at their walls",
     ),
     Kind(
+        "inverted_check",
+        21,
+        Class.EVALUATION,
+        Site.PERCEIVER,
+        Size(),
+        "The test of whether what was put down lies in its fixture says the opposite.",
+        "tests say what is seen",
+    ),
+    Kind(
         "wrong_thresholds",
         22,
         Class.STALE_CALIBRATION,
