@@ -8,13 +8,7 @@ from agent.perception.train import Shards, Trainer, batches, load_shards
 from sim.labelled import LabelledWorld
 from vla_low_level.nouns import Category
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from traces.errors import TandemError
 
 TOKENIZER = FOLDER / "tokenizer.json"
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,14 +29,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "CHUNK", 64)
     for name, value in (("VALIDATED", 32), ("FIRST_WORDS", 400), ("WORDS_JOB", 200), ("VALIDATE_EVERY", 2)):
         monkeypatch.setattr(train, name, value)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def same(one: Batch, other: Batch) -> bool:
