@@ -48,6 +48,7 @@ MASS_KG = {
     Category.BOTTLE: 0.10,
     Category.CUBE: 0.06,
 }
+TABLE_CENTRE_M, TABLE_HALF_M = (0.42, 0.0, -0.30), (0.60, 0.85, 0.30)
 RIM_SEGMENTS = 12
 RIM_RAISED_M = 0.004
 
@@ -73,12 +74,11 @@ class Cylinder:
 
 def add_table(client: int, variation: Variation) -> int:
     """The table top, its surface at z = 0."""
-    half = [0.60, 0.85, 0.30]
-    shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=half, physicsClientId=client)
+    shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=TABLE_HALF_M, physicsClientId=client)
     look = p.createVisualShape(
-        p.GEOM_BOX, halfExtents=half, rgbaColor=(*variation.table, 1.0), physicsClientId=client
+        p.GEOM_BOX, halfExtents=TABLE_HALF_M, rgbaColor=(*variation.table, 1.0), physicsClientId=client
     )
-    body: int = p.createMultiBody(0, shape, look, [0.42, 0, -0.30], physicsClientId=client)
+    body: int = p.createMultiBody(0, shape, look, TABLE_CENTRE_M, physicsClientId=client)
     surface(client, body)
     return body
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import pybullet as p
 
-from sim.bodies import Box, Cylinder, add_visual
+from sim.bodies import TABLE_CENTRE_M, TABLE_HALF_M, Box, Cylinder, add_visual
 from sim.faults.effect import Effect
 
 STRIPES, STRIPE_M, CLOTH_M = 10, 0.04, 0.0005
-TABLE_CENTRE_X_M, TABLE_HALF_X_M, TABLE_HALF_Y_M = 0.42, 0.60, 0.85
 
 
 class Resized(Effect):
@@ -53,16 +52,17 @@ class Tablecloth(Effect):
         client, table = self.world.client, self.world.placed.variation.table
         sign = -1.0 if sum(table) > 1.5 else 1.0
         red, green, blue = (min(1.0, max(0.0, c + sign * self.size)) for c in table)
-        pitch_m = 2 * TABLE_HALF_Y_M / STRIPES
+        half_x_m, half_y_m, _ = TABLE_HALF_M
+        pitch_m = 2 * half_y_m / STRIPES
         stripes: list[Box | Cylinder] = [
             Box(
-                (TABLE_HALF_X_M, STRIPE_M / 2, CLOTH_M / 2),
-                (0.0, -TABLE_HALF_Y_M + (k + 0.5) * pitch_m, 0.0),
+                (half_x_m, STRIPE_M / 2, CLOTH_M / 2),
+                (0.0, -half_y_m + (k + 0.5) * pitch_m, 0.0),
                 (red, green, blue, 1.0),
             )
             for k in range(STRIPES)
         ]
-        at = [TABLE_CENTRE_X_M, 0.0, CLOTH_M / 2]
+        at = [*TABLE_CENTRE_M[:2], CLOTH_M / 2]
         self._body: int = p.createMultiBody(0, -1, add_visual(client, stripes), at, physicsClientId=client)
 
     def end(self) -> None:
