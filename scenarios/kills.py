@@ -62,8 +62,9 @@ def _record_faults(service: Service, given: dict[str, Any]) -> list[str]:
     """The record is closed and whole; there is none of a command that had not begun."""
     run = service.runs / (given["run"] or given["id"])
     service.wait(lambda: not run.is_dir() or (run / "result.json").exists(), REPLY_S)
-    damaged = run.is_dir() and not verify(run).ok
-    return [f"the record is damaged: {verify(run).findings[:1]}"] if damaged else []
+    if not run.is_dir() or (found := verify(run)).ok:
+        return []
+    return [f"the record is damaged: {found.findings[:1]}"]
 
 
 def _following_faults(service: Service) -> list[str]:
