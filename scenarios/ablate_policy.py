@@ -53,7 +53,7 @@ def trained(name: str, args: argparse.Namespace, encoder: SentenceEncoder, conso
     shown = read(args.data)
     config = statistics(VLAConfig(**changes), shown.stats)
     recipe = Recipe(steps=args.steps, validate_every=args.steps, weights=WEIGHTS | weights)
-    trainer = Trainer(_folder(args.out, name), recipe, config)
+    trainer = Trainer(folder_of(args.out, name), recipe, config)
     batches = Batches.of(shown, config.horizon, encoder)
     trainer.know_words(batches.text)
     trainer.resume()
@@ -86,13 +86,14 @@ def _results(args: argparse.Namespace, pool: Executor) -> Iterator[tuple[str, Ra
     for name in VARIANTS:
         if args.data is not None:
             trained(name, args, encoder, console)
-        yield name, score(_folder(args.out, name), REPLAN_ROWS, args.scenes, pool)
-    whole = args.weights or _folder(args.out, "all of it")
+        yield name, score(folder_of(args.out, name), REPLAN_ROWS, args.scenes, pool)
+    whole = args.weights or folder_of(args.out, "all of it")
     for rows in REPLANS:
         yield f"looks again after {rows} rows", score(whole, rows, args.scenes, pool)
 
 
-def _folder(out: Path, name: str) -> Path:
+def folder_of(out: Path, name: str) -> Path:
+    """Where a variant's weights lie."""
     return out / name.replace(" ", "-")
 
 

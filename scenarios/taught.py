@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_low_level.dataset.assemble import TEXT
-from vla_low_level.dataset.schema import IMAGE_SHAPES
+from vla_low_level.dataset.schema import IMAGE_SHAPES, INDICES
 from vla_low_level.dataset.statistics import column, decode
-from vla_low_level.vla.batches import INDICES, LEARNED, Batches, ends_of, held
+from vla_low_level.vla.batches import LEARNED, Batches, ends_of, held
 from vla_low_level.vla.text import SentenceEncoder
+
+COLUMNS = (*LEARNED, *INDICES)
 
 
 class Part(NamedTuple):
@@ -40,7 +42,7 @@ def read_part(kind: str, path: Path) -> Part:
     """The part of one scene, as `tandem data record` leaves it."""
     table = pq.read_table(path)
     wordings: list[list[str]] = json.loads(table.schema.metadata[TEXT])
-    numbers = {name: column(table, name) for name in (*LEARNED, *INDICES)}
+    numbers = {name: column(table, name) for name in COLUMNS}
     starts = np.cumsum([0, *(len(said) for said in wordings)])[:-1]
     numbers["task_index"] = starts[numbers["episode_index"]] + numbers["task_index"]
     pixels = {
@@ -65,6 +67,10 @@ class Taught:
         self.batches: Batches | None = None
         self._pixels: dict[str, Tensor] = {}
 
+    def __len__(self) -> int:
+        """Frames that can be drawn."""
+        return 0 if self.batches is None else len(self.batches)
+
     def add(self, part: Part) -> None:
         """Remember a part until the next `take`."""
         self._waiting.append(part)
@@ -74,36 +80,33 @@ class Taught:
         if not self._waiting:
             return
         parts, self._waiting = self._waiting, []
-        new = self._of(parts)
-        old = self.batches
-        numbers = {k: v if old is None else torch.cat([old.numbers[k], v]) for k, v in new.numbers.items()}
-        text = new.text if old is None else torch.cat([old.text, new.text])
-        self.batches = Batches(
-            numbers,
-            {name: held(pixels) for name, pixels in self._pixels.items()},
-            self._horizon,
-            text,
-            ends_of(numbers["episode_index"]),
-        )
+        columns = self._numbered(parts)
+        numbers = {name: self._sent([each[name] for each in columns]) for name in COLUMNS}
+        text = self._sent([part.text for part in parts])
+        for name in IMAGE_SHAPES:
+            pixels = self._sent([part.pixels[name] for part in parts])
+            self._pixels[name] = torch.cat([self._pixels[name], pixels]) if name in self._pixels else pixels
+        if (old := self.batches) is not None:
+            numbers = {name: torch.cat([old.numbers[name], new]) for name, new in numbers.items()}
+            text = torch.cat([old.text, text])
+        pictures = {name: held(pixels) for name, pixels in self._pixels.items()}
+        last = ends_of(numbers["episode_index"])
+        self.batches = Batches(numbers, pictures, self._horizon, text, last)
 
-    def _of(self, parts: list[Part]) -> Batches:
-        """Parts as one, numbered on from what is there."""
+    def _numbered(self, parts: list[Part]) -> list[dict[str, NDArray[Any]]]:
+        """The parts' columns, numbered on from what is there."""
         episode = 0 if self.batches is None else int(self.batches.numbers["episode_index"][-1]) + 1
         task = 0 if self.batches is None else len(self.batches.text)
-        columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*LEARNED, *INDICES)}
+        found = []
         for part in parts:
             shifted = part.numbers | {
                 "episode_index": part.numbers["episode_index"] + episode,
                 "task_index": part.numbers["task_index"] + task,
             }
-            for name, kept in columns.items():
-                kept.append(shifted[name])
+            found.append(shifted)
             episode, task = int(shifted["episode_index"][-1]) + 1, task + len(part.text)
-        for name in IMAGE_SHAPES:
-            pixels = torch.from_numpy(np.concatenate([p.pixels[name] for p in parts])).to(self._device)
-            self._pixels[name] = torch.cat([self._pixels[name], pixels]) if name in self._pixels else pixels
-        numbers = {
-            name: torch.from_numpy(np.concatenate(kept)).to(self._device) for name, kept in columns.items()
-        }
-        text = torch.from_numpy(np.concatenate([p.text for p in parts])).to(self._device)
-        return Batches(numbers, {}, self._horizon, text, ends_of(numbers["episode_index"]))
+        return found
+
+    def _sent(self, arrays: list[NDArray[Any]]) -> Tensor:
+        """Arrays one after the other, on the device."""
+        return torch.from_numpy(np.concatenate(arrays)).to(self._device)

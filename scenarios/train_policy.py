@@ -25,13 +25,13 @@ import torch
 from torch import Tensor
 
 from api.demos import corrected
-from scenarios.ablate_policy import VARIANTS
+from scenarios.ablate_policy import VARIANTS, folder_of
 from scenarios.taught import Part, Taught, read_part
 from sim.demos.phrases import every_sentence
 from sim.demos.record import Order, record_glances, record_scene
 from vla_low_level.dataset.assemble import part_path
 from vla_low_level.dataset.schema import STATE
-from vla_low_level.vla.batches import Batch, together
+from vla_low_level.vla.batches import Batch, draw
 from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS
 from vla_low_level.vla.pretrained import save_pretrained
@@ -72,7 +72,6 @@ class School:
         self._running: set[Future[Part | None]] = set()
         self._asked = Counter[str]()
         self._rng = np.random.default_rng([seed, 0x5C7])
-        self.failed = 0
 
     def begin(self) -> None:
         """Start recording."""
@@ -84,7 +83,6 @@ class School:
         done, self._running = wait(self._running, timeout=0, return_when=FIRST_COMPLETED)
         for future in done:
             if future.exception() is not None:
-                self.failed += 1
                 sys.stderr.write(f"a scene failed: {future.exception()!r}\n")
                 continue
             part = future.result()
@@ -147,7 +145,7 @@ def learn(
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "steps": trainer.step,
         "minutes": args.minutes,
-        "frames": {kind: len(t.batches) if t.batches else 0 for kind, t in taught.items()},
+        "frames": {kind: len(frames) for kind, frames in taught.items()},
         "scenes": school.close(),
         "first seeds": {kind: FIRST_SEED + first for kind, first in SEEDS.items()},
         "recipe": recipe.model_dump(mode="json", exclude={"steps", "validate_every"}),
@@ -159,7 +157,7 @@ def learn(
 
 def _gather(school: School, taught: dict[str, Taught], frames: int) -> None:
     """Wait until there is something to begin with."""
-    while (t := taught["demos"].batches) is None or len(t) < frames:
+    while len(taught["demos"]) < frames:
         _take(school, taught, more=True)
         time.sleep(0.2)
 
@@ -187,13 +185,12 @@ def drawn(taught: dict[str, Taught], size: int, step: int, horizon: int | None =
     rng = np.random.default_rng([0x71B, step])
     there = {k: t.batches for k, t in taught.items() if t.batches is not None}
     share = np.array([DRAWN[kind] for kind in there])
-    counts = rng.multinomial(size, share / share.sum())
     batches = [b if horizon is None else replace(b, horizon=horizon) for b in there.values()]
-    return together([b.draw(int(n), rng) for b, n in zip(batches, counts, strict=True) if n])
+    return draw(batches, share / share.sum(), size, rng)
 
 
 def _log(out: Path, step: int, seconds: float, taught: dict[str, Taught], lost: dict[str, float]) -> None:
-    frames = {kind: len(t.batches) if t.batches else 0 for kind, t in taught.items()}
+    frames = {kind: len(some) for kind, some in taught.items()}
     line = json.dumps(
         {"step": step, "s": round(seconds), "frames": frames} | {k: round(v, 4) for k, v in lost.items()}
     )
@@ -210,7 +207,7 @@ def ablate(
     for name, (changes, weights) in VARIANTS.items():
         config = statistics(VLAConfig(**SMALL, **changes), _spread(taught))
         recipe = Recipe(steps=steps, batch=args.batch, rate=args.rate, weights=WEIGHTS | weights)
-        folder = args.out / "ablation" / name.replace(" ", "-")
+        folder = folder_of(args.out / "ablation", name)
         trainer = Trainer(folder, recipe, config, device)
         trainer.know_words(words)
         for step in range(steps):

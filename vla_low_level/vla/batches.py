@@ -22,6 +22,7 @@ from vla_low_level.dataset.schema import (
     EMBODIMENT,
     FOLLOWED,
     IMAGE_SHAPES,
+    INDICES,
     STATE,
     TABLE,
     TABLE_UV,
@@ -38,7 +39,6 @@ from vla_low_level.vla.text import SentenceEncoder
 LOOK_JITTER_PX = 2.5
 ROUGH_M = (0.03, 0.03, 0.02)
 LEARNED = (STATE, ACTION, CAMERA, TARGET, TARGET_YAW, TABLE_UV, WRIST_UV, EMBODIMENT, DONE, FOLLOWED)
-INDICES = ("frame_index", "task_index", "episode_index")
 
 
 class Batch(NamedTuple):
@@ -192,8 +192,12 @@ def _decoded(stored: pa.ChunkedArray, name: str, device: str) -> Pictures:
     return held(pixels.to(device))
 
 
-def together(drawn: Sequence[Batch]) -> Batch:
-    """Several batches as one."""
+def draw(
+    mixture: Sequence[Batches], share: NDArray[np.float64], size: int, rng: np.random.Generator
+) -> Batch:
+    """One batch of frames of several datasets, each with its share [datasets] of them, which sum to 1."""
+    counts = rng.multinomial(size, share)
+    drawn = [batches.draw(int(n), rng) for batches, n in zip(mixture, counts, strict=True) if n]
     if len(drawn) == 1:
         return drawn[0]
     inputs = Inputs(*(torch.cat(parts) for parts in zip(*(b.inputs for b in drawn), strict=True)))

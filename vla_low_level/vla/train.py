@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from traces.errors import TandemError
 from vla_low_level.dataset.schema import ACTION, STATE
-from vla_low_level.vla.batches import Batch, Batches, together
+from vla_low_level.vla.batches import Batch, Batches, draw
 from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS, losses, total
 from vla_low_level.vla.network import VLANetwork
@@ -213,12 +212,15 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     share = np.array([len(batches) * weight for batches, weight in mixture])
+    share = share / share.sum()
     recipe, first, began = trainer.recipe, trainer.step, time.monotonic()
     saved = began
     trainer.out.mkdir(parents=True, exist_ok=True)
     with SummaryWriter(trainer.out / "tensorboard") as board, (trainer.out / "log.jsonl").open("a") as log:
         while trainer.step < recipe.steps:
-            batch = _draw(mixture, share / share.sum(), recipe, trainer.step)
+            # Each batch has its own stream: a resumed run sees what it would have seen.
+            rng = np.random.default_rng([recipe.seed, 0x71A, trainer.step])
+            batch = draw([batches for batches, _ in mixture], share, recipe.batch, rng)
             lost = trainer.learn(batch, (trainer.step + 1) / recipe.steps)
             if time.monotonic() - saved > SAVE_EVERY_S:
                 trainer.save()
@@ -246,16 +248,6 @@ def train(
             log.write(json.dumps({"step": now, **parts, "validation": score}) + "\n")
             log.flush()
             yield Step(now, recipe.steps, parts, left, score, best)
-
-
-def _draw(
-    mixture: Sequence[tuple[Batches, float]], share: NDArray[np.float64], recipe: Recipe, step: int
-) -> Batch:
-    """The batch of a step, from its own stream: a resumed run sees what it would have seen."""
-    rng = np.random.default_rng([recipe.seed, 0x71A, step])
-    counts = rng.multinomial(recipe.batch, share)
-    drawn = [b.draw(int(n), rng) for (b, _), n in zip(mixture, counts, strict=True) if n]
-    return together(drawn)
 
 
 def choose_device(name: str) -> str:
