@@ -123,10 +123,21 @@ def workers(count: int) -> Iterator[Executor | None]:
 class Stream:
     """Batches by the number of their step. Whichever process makes them, they are the same."""
 
-    def __init__(self, tokenizer: str, seed: int, batch: int, uses: int, pool: Executor | None) -> None:
-        """`uses`: how often an example is seen, about; `batch` examples a step, `CHUNK` at most."""
+    def __init__(
+        self,
+        tokenizer: str,
+        seed: int,
+        batch: int,
+        uses: int,
+        pool: Executor | None = None,
+        processes: int = 0,
+    ) -> None:
+        """`uses`: how often an example is seen, about; `batch` examples a step, `CHUNK` at most.
+
+        `processes`: of the pool; as many times `AHEAD` chunks are made before they are needed.
+        """
         self._source, self._batch, self._uses = (tokenizer, seed), batch, uses
-        self._pool, self._ahead = pool, AHEAD * getattr(pool, "_max_workers", 0)
+        self._pool, self._ahead = pool, AHEAD * processes
         self._coming: dict[int, Future[Rows]] = {}
         self._made: dict[int, Rows] = {}
         self._round: tuple[int, list[Rows]] = (-1, [])

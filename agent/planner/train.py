@@ -164,7 +164,9 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=self.rate, weight_decay=0.05, betas=(0.9, 0.98)
         )
-        self.stream = Stream(str(tokens), settings.seed, settings.batch, settings.uses, pool)
+        self.stream = Stream(
+            str(tokens), settings.seed, settings.batch, settings.uses, pool, settings.workers
+        )
         self.validation = {
             name: chunk(str(tokens), settings.seed, VALIDATION_FIRST, VALIDATED, kept)
             for name, kept in (("validation", ""), ("checked_families", CHECKED), ("held_families", HELD))

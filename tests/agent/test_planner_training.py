@@ -49,15 +49,15 @@ def test_what_is_asked_for_is_the_sketch_and_its_end() -> None:
 
 
 def test_batches_are_the_same_whoever_makes_the_examples() -> None:
-    alone = Stream(str(TOKENIZER), seed=1, batch=16, uses=2, pool=None)
+    alone = Stream(str(TOKENIZER), seed=1, batch=16, uses=2)
     with ThreadPoolExecutor(2) as pool:
-        helped = Stream(str(TOKENIZER), seed=1, batch=16, uses=2, pool=pool)
+        helped = Stream(str(TOKENIZER), seed=1, batch=16, uses=2, pool=pool, processes=2)
         assert all(same(alone.batch(step), helped.batch(step)) for step in range(10))
-    assert same(alone.batch(9), Stream(str(TOKENIZER), 1, 16, 2, None).batch(9))
+    assert same(alone.batch(9), Stream(str(TOKENIZER), 1, 16, 2).batch(9))
 
 
 def test_a_round_holds_each_new_example_once_and_earlier_ones_again() -> None:
-    once, twice = (Stream(str(TOKENIZER), 1, 16, uses, None) for uses in (1, 2))
+    once, twice = (Stream(str(TOKENIZER), 1, 16, uses) for uses in (1, 2))
 
     def seen(one: Stream, steps: range) -> list[bytes]:
         ids = [row[row > 0].numpy().tobytes() for step in steps for row in one.batch(step).ids]
