@@ -14,6 +14,7 @@ import os
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -231,8 +232,9 @@ def kill(
         service = stack.enter_context(Service.start(planner=model.spec if model else "embedded"))
         strike = partial(kill_model, service, model) if model else partial(kill_once, service, who)
         done = [strike(pick) for _ in until_interrupted(range(count), f"killing the {who}")]
-    wrong = [f"{number}: {fault}" for number, (_, faults) in enumerate(done) for fault in faults]
-    told(who=who, kills=len(done), back_s=spread([back_s for back_s, _ in done]), wrong=wrong)
+    wrong = [f"{number}: {fault}" for number, each in enumerate(done) for fault in each.faults]
+    ended = Counter(each.ended for each in done)
+    told(who=who, kills=len(done), ended=ended, back_s=spread([each.back_s for each in done]), wrong=wrong)
     raise typer.Exit(bool(wrong))
 
 

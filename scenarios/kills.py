@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from scenarios.service import REPLY_S, START_S, STILL_M, Service, apart_m
@@ -18,22 +19,37 @@ STILL_S = 0.5
 NO_MODEL = ("LLM_UNAVAILABLE", "LLM_TIMEOUT", "LLM_BAD_RESPONSE")
 
 
-def kill_once(service: Service, who: str, pick: random.Random) -> tuple[float, list[str]]:
-    """Kill a process of the service; how long until the robot was back, s, and what was wrong."""
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """What came of one.
+
+    Attributes:
+        back_s: How long until the robot was back, or the command that lost its model had ended, s.
+        ended: How the command ended: its state, or why it was aborted.
+        faults: What was wrong.
+    """
+
+    back_s: float
+    ended: str
+    faults: list[str]
+
+
+def kill_once(service: Service, who: str, pick: random.Random) -> Kill:
+    """Kill a process of the service in the middle of a command."""
     given = service.post("/v1/commands", {"instruction": THERE})
     time.sleep(pick.uniform(0.0, LATEST_S))
     back_s = service.kill(who)
     faults = _arm_faults(service)
     command = service.ask("GET", f"/v1/commands/{given['id']}")
+    ended = _word(command)
     # Who notices first that the body has gone decides between the two.
-    lost = command["state"] == "aborted" and command["result"]["code"] == "BODY_LOST"
-    if command["state"] != "interrupted" and not lost:
-        faults.append(f"the command is {command['state']}")
-    return back_s, [*faults, *_record_faults(service, given), *_following_faults(service)]
+    if ended not in ("interrupted", "BODY_LOST"):
+        faults.append(f"the command is {ended}")
+    return Kill(back_s, ended, [*faults, *_record_faults(service, given), *_following_faults(service)])
 
 
-def kill_model(service: Service, model: StandIn, pick: random.Random) -> tuple[float, list[str]]:
-    """Kill the language model; how long the command it was killed in still took, s, and what was wrong.
+def kill_model(service: Service, model: StandIn, pick: random.Random) -> Kill:
+    """Kill the language model in the middle of a command.
 
     What was planned before is carried out; what was not ends by saying that nobody answers.
     """
@@ -41,15 +57,18 @@ def kill_model(service: Service, model: StandIn, pick: random.Random) -> tuple[f
     time.sleep(pick.uniform(0.0, LATEST_S))
     model.kill()
     began = time.monotonic()
-    ended = _end_of(service, given)
+    ended = _word(_end_of(service, given))
     took_s = time.monotonic() - began
     faults = _arm_faults(service)
-    code = (ended["result"] or {}).get("code", "")
-    if ended["state"] != "succeeded" and (ended["state"], code in NO_MODEL) != ("aborted", True):
-        faults.append(f"the command is {ended['state']}: {code}")
+    if ended not in ("succeeded", *NO_MODEL):
+        faults.append(f"the command is {ended}")
     faults += _record_faults(service, given)
     model.begin()
-    return took_s, [*faults, *_following_faults(service)]
+    return Kill(took_s, ended, [*faults, *_following_faults(service)])
+
+
+def _word(command: dict[str, Any]) -> str:
+    return str(command["result"]["code"] if command["state"] == "aborted" else command["state"])
 
 
 def _arm_faults(service: Service) -> list[str]:

@@ -15,9 +15,9 @@ from scenarios.service import Service
 def test_a_killed_server_finds_the_robot_again_and_a_stop_holds_it() -> None:
     with Service.start() as service:
         mind = service.process_id("mind")
-        _, faults = kill_once(service, "server", random.Random(0))
+        kill = kill_once(service, "server", random.Random(0))
         assert service.process_id("mind") == mind, "the robot is the same"
-        assert not faults
+        assert not kill.faults
         service.post("/v1/commands", {"instruction": "put the bottle in the sink"})
         service.wait_until_it_moves()
         assert service.timed_stop() < 5.0
