@@ -61,7 +61,7 @@ def spread_ms(times_s: Sequence[float]) -> dict[str, float]:
 def stop(
     count: Count = 2000,
     rate: Annotated[int, typer.Option(help="Status reads a second.")] = 1000,
-    per: Count = 10,
+    per: Count = 4,
 ) -> None:
     """Stop request at its listener to targets overwritten, and the arm's way after it, while others read.
 
