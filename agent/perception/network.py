@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vla_low_level.nouns import Category, Colour, Furniture, Place
+from vla_low_level.vla.vision import Residual
 
 STRIDE = 4
 CLASSES = (*Category, *Place, *Furniture)
@@ -26,21 +27,6 @@ STATE = 7 + N_COLOURS
 N_PROPERTIES = STATE + 1
 
 
-class _Residual(nn.Module):
-    """Two 3x3 convolutions around a skip."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Same shape in and out."""
-        out: Tensor = x + self.second(functional.silu(self.first(functional.silu(x))))
-        return out
-
-
 class Network(nn.Module):
     """Input [B, 6, H, W]; heat-map logits [B, 12, H/4, W/4] and properties [B, 15, H/4, W/4] out.
 
@@ -51,14 +37,14 @@ class Network(nn.Module):
     def __init__(self, width: int = 48) -> None:
         super().__init__()
         self.stem = nn.Conv2d(6 * STRIDE * STRIDE, width, 1)
-        self.fine = nn.Sequential(_Residual(width))
+        self.fine = nn.Sequential(Residual(width))
         self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
-        self.middle = nn.Sequential(_Residual(2 * width))
+        self.middle = nn.Sequential(Residual(2 * width))
         self.deeper = nn.Conv2d(2 * width, 3 * width, 3, stride=2, padding=1)
-        self.coarse = nn.Sequential(_Residual(3 * width), _Residual(3 * width))
+        self.coarse = nn.Sequential(Residual(3 * width), Residual(3 * width))
         self.up_middle = nn.Conv2d(3 * width, 2 * width, 1)
         self.up_fine = nn.Conv2d(2 * width, width, 1)
-        self.fuse = nn.Sequential(_Residual(width))
+        self.fuse = nn.Sequential(Residual(width))
         self.heat = nn.Sequential(
             nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), nn.Conv2d(width, N_CLASSES, 1)
         )
