@@ -57,11 +57,11 @@ def kill_model(service: Service, model: StandIn, pick: random.Random) -> Kill:
     time.sleep(pick.uniform(0.0, LATEST_S))
     model.kill()
     began = time.monotonic()
-    ended = _word(_end_of(service, given))
-    took_s = time.monotonic() - began
+    command = _end_of(service, given)
+    ended, took_s = _word(command), time.monotonic() - began
     faults = _arm_faults(service)
     if ended not in ("succeeded", *NO_MODEL):
-        faults.append(f"the command is {ended}")
+        faults.append(f"the command is {ended}: {(command['result'] or {}).get('message')}")
     faults += _record_faults(service, given)
     model.begin()
     return Kill(took_s, ended, [*faults, *_following_faults(service)])
