@@ -3,7 +3,8 @@
 Each learns from the same stream of generated instructions for the same processor time on one thread, and
 is then asked for sketches of examples that nobody trained on. All read words as MiniLM's tokenizer cuts them.
 
-decoder: decoder-only, from scratch, on MiniLM's word embeddings (frozen, projected).
+own: decoder-only, all from scratch, as the planner that ships.
+decoder: the same on MiniLM's word embeddings (frozen, projected).
 encoder: MiniLM's encoder, frozen, and a small decoder that attends to it.
 tuned: the same with the encoder learning too, at a fiftieth of the rate.
 """
@@ -129,9 +130,10 @@ class Marks(nn.Module):
 class Decoder(nn.Module):
     """Decoder-only: words and sketch in one row, each seeing what is before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: nn.Module) -> None:
+        """`known`: embeddings of word pieces, 384 wide."""
         super().__init__()
-        self.known = minilm()[1].get_input_embeddings().requires_grad_(requires_grad=False)
+        self.known = known
         self.marks, self.pieces = Marks(), small(len(TARGETS))
         config = LlamaConfig(
             vocab_size=4,
@@ -220,8 +222,25 @@ def right(model: nn.Module, count: int, kept: str) -> str:
     return str(wilson(sum(int(part.sum()) for part in parts), count))
 
 
+def _pretrained() -> nn.Embedding:
+    known = minilm()[1].get_input_embeddings()
+    if not isinstance(known, nn.Embedding):
+        raise TypeError(f"MiniLM embeds words by a {type(known).__name__}")
+    known.weight.requires_grad_(requires_grad=False)
+    return known
+
+
+def _own() -> nn.Embedding:
+    # As large as MiniLM's, so that nothing but what they know is compared.
+    known = _pretrained()
+    made = nn.Embedding(known.num_embeddings, known.embedding_dim)
+    nn.init.normal_(made.weight, std=float(known.weight.std()))
+    return made
+
+
 BODIES: dict[str, Callable[[], nn.Module]] = {
-    "decoder": Decoder,
+    "own": lambda: Decoder(_own()),
+    "decoder": lambda: Decoder(_pretrained()),
     "encoder": lambda: EncoderDecoder(tuned=False),
     "tuned": lambda: EncoderDecoder(tuned=True),
 }
