@@ -226,7 +226,7 @@ def _pretrained() -> nn.Embedding:
     known = minilm()[1].get_input_embeddings()
     if not isinstance(known, nn.Embedding):
         raise TypeError(f"MiniLM embeds words by a {type(known).__name__}")
-    known.weight.requires_grad_(requires_grad=False)
+    known.weight.requires_grad = False
     return known
 
 
