@@ -81,6 +81,9 @@ class Guard:
             return Verdict(Decision.HOLD, "finite", float("nan"), 0.0)
         if not self._rate_fits(header.rate_hz):
             return Verdict(Decision.HOLD, "rate", header.rate_hz, float(CONTROL_HZ))
+        if header.chunk_id == 0:
+            # Even one that comes too late says that the numbers begin anew.
+            self._last_chunk = 0
         if not np.isfinite(header.expires_s) or now_s > header.expires_s:
             return Verdict(Decision.HOLD, "expired", now_s, header.expires_s)
         if header.expires_s > now_s + self.limits.age_s:

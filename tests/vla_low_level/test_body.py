@@ -120,6 +120,14 @@ def test_late_and_repeated_chunks_are_refused():
     assert body.execute(rows(0.001), header(plant, 6)).verdict.decision is Decision.PASS
 
 
+def test_a_new_command_goes_on_when_its_first_chunk_comes_too_late():
+    plant, body = new_body()
+    body.execute(rows(0.001), header(plant, 0))
+    body.execute(rows(0.001), header(plant, 1))
+    assert body.execute(rows(0.001), ChunkHeader(20.0, plant.time_s - 0.01, 0)).verdict.limit == "expired"
+    assert body.execute(rows(0.001), header(plant, 1)).verdict.decision is Decision.PASS
+
+
 def test_a_bold_chunk_is_slowed_down_and_says_so():
     plant, body = new_body()
     report = body.execute(rows(0.02), header(plant))
