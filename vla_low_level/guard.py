@@ -83,12 +83,12 @@ class Guard:
             return Verdict(Decision.HOLD, "rate", header.rate_hz, float(CONTROL_HZ))
         if header.chunk_id == 0:
             # Even one that comes too late says that the numbers begin anew.
-            self._last_chunk = 0
+            self._last_chunk = -1
         if not np.isfinite(header.expires_s) or now_s > header.expires_s:
             return Verdict(Decision.HOLD, "expired", now_s, header.expires_s)
         if header.expires_s > now_s + self.limits.age_s:
             return Verdict(Decision.HOLD, "age", header.expires_s - now_s, self.limits.age_s)
-        if header.chunk_id != 0 and header.chunk_id <= self._last_chunk:
+        if header.chunk_id <= self._last_chunk:
             return Verdict(Decision.HOLD, "sequence", float(header.chunk_id), float(self._last_chunk))
         self._last_chunk = header.chunk_id
         return self._check_rows(actions.astype(np.float64), header.rate_hz)
