@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vla_low_level.vla.policy import VLAPolicy
 
 # Rows that a learning policy drives before the teacher takes over.
-LEAST_DRIVEN, MOST_DRIVEN = 4, 70
+LEAST_DRIVEN, MOST_DRIVEN = 4, 100
 SHEET_COLUMNS, SHEET_ROWS = 8, 6
 
 

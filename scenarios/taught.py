@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_low_level.dataset.assemble import TEXT
-from vla_low_level.dataset.schema import IMAGE_SHAPES, INDICES
+from vla_low_level.dataset.schema import IMAGE_SHAPES
 from vla_low_level.dataset.statistics import column, decode
-from vla_low_level.vla.batches import LEARNED, Batches, ends_of, held
+from vla_low_level.vla.batches import LEARNED, TASK, Batches, held
 from vla_low_level.vla.text import SentenceEncoder
-
-COLUMNS = (*LEARNED, *INDICES)
 
 
 class Part(NamedTuple):
@@ -29,41 +27,37 @@ class Part(NamedTuple):
         kind: `demos`, `glances` or `corrections`.
         numbers: Columns by name.
         pixels: By camera, uint8 [n, H, W, 3].
-        text: [sentences, 384], which `task_index` points into.
+        said: Sentences, which `task_index` points into.
     """
 
     kind: str
     numbers: dict[str, NDArray[Any]]
     pixels: dict[str, NDArray[np.uint8]]
-    text: NDArray[np.float32]
+    said: list[str]
 
 
 def read_part(kind: str, path: Path) -> Part:
     """The part of one scene, as `tandem data record` leaves it."""
     table = pq.read_table(path)
     wordings: list[list[str]] = json.loads(table.schema.metadata[TEXT])
-    numbers = {name: column(table, name) for name in COLUMNS}
-    starts = np.cumsum([0, *(len(said) for said in wordings)])[:-1]
-    numbers["task_index"] = starts[numbers["episode_index"]] + numbers["task_index"]
+    said = list(dict.fromkeys(text for texts in wordings for text in texts))
+    numbers = {name: column(table, name) for name in LEARNED}
+    spoken = zip(column(table, "episode_index"), column(table, TASK), strict=True)
+    numbers[TASK] = np.array([said.index(wordings[int(episode)][int(k)]) for episode, k in spoken])
+    decoded = lru_cache(maxsize=2)(decode)
     pixels = {
-        name: np.stack([decode(row["bytes"]) for row in table.column(name).to_pylist()])
+        name: np.stack([decoded(row["bytes"]) for row in table.column(name).to_pylist()])
         for name in IMAGE_SHAPES
     }
-    text = _encoder().encode([text for said in wordings for text in said])
-    return Part(kind, numbers, pixels, text.numpy())
-
-
-@cache
-def _encoder() -> SentenceEncoder:
-    torch.set_num_threads(1)
-    return SentenceEncoder()
+    return Part(kind, numbers, pixels, said)
 
 
 class Taught:
     """All frames of one kind so far, on the GPU."""
 
-    def __init__(self, horizon: int, device: str) -> None:
+    def __init__(self, horizon: int, device: str, encoder: SentenceEncoder) -> None:
         self._horizon, self._device, self._waiting = horizon, device, list[Part]()
+        self._encoder = encoder
         self.batches: Batches | None = None
         self._pixels: dict[str, Tensor] = {}
 
@@ -80,9 +74,9 @@ class Taught:
         if not self._waiting:
             return
         parts, self._waiting = self._waiting, []
-        columns = self._numbered(parts)
-        numbers = {name: self._sent([each[name] for each in columns]) for name in COLUMNS}
-        text = self._sent([part.text for part in parts])
+        numbers = {name: self._sent([part.numbers[name] for part in parts]) for name in LEARNED}
+        numbers[TASK] = self._sent(self._tasks(parts))
+        text = self._encoder.encode([text for part in parts for text in part.said]).to(self._device)
         for name in IMAGE_SHAPES:
             pixels = self._sent([part.pixels[name] for part in parts])
             self._pixels[name] = torch.cat([self._pixels[name], pixels]) if name in self._pixels else pixels
@@ -90,21 +84,14 @@ class Taught:
             numbers = {name: torch.cat([old.numbers[name], new]) for name, new in numbers.items()}
             text = torch.cat([old.text, text])
         pictures = {name: held(pixels) for name, pixels in self._pixels.items()}
-        last = ends_of(numbers["episode_index"])
-        self.batches = Batches(numbers, pictures, self._horizon, text, last)
+        self.batches = Batches(numbers, pictures, self._horizon, text)
 
-    def _numbered(self, parts: list[Part]) -> list[dict[str, NDArray[Any]]]:
-        """The parts' columns, numbered on from what is there."""
-        episode = 0 if self.batches is None else int(self.batches.numbers["episode_index"][-1]) + 1
-        task = 0 if self.batches is None else len(self.batches.text)
-        found = []
+    def _tasks(self, parts: list[Part]) -> list[NDArray[Any]]:
+        """The parts' sentences, numbered on from those that are there."""
+        first, found = 0 if self.batches is None else len(self.batches.text), []
         for part in parts:
-            shifted = part.numbers | {
-                "episode_index": part.numbers["episode_index"] + episode,
-                "task_index": part.numbers["task_index"] + task,
-            }
-            found.append(shifted)
-            episode, task = int(shifted["episode_index"][-1]) + 1, task + len(part.text)
+            found.append(part.numbers[TASK] + first)
+            first += len(part.said)
         return found
 
     def _sent(self, arrays: list[NDArray[Any]]) -> Tensor:

@@ -27,22 +27,24 @@ from torch import Tensor
 from api.demos import corrected
 from scenarios.ablate_policy import VARIANTS, folder_of
 from scenarios.taught import Part, Taught, read_part
+from sim.demos.chain import focus
 from sim.demos.phrases import every_sentence
 from sim.demos.record import Order, record_glances, record_scene
+from vla_low_level.action import ACTION_DIM
 from vla_low_level.dataset.assemble import part_path
-from vla_low_level.dataset.schema import STATE
+from vla_low_level.dataset.schema import ACTION, AHEAD, STATE
 from vla_low_level.vla.batches import Batch, draw
 from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS
-from vla_low_level.vla.pretrained import save_pretrained
+from vla_low_level.vla.pretrained import load_pretrained, save_pretrained
 from vla_low_level.vla.text import SentenceEncoder
 from vla_low_level.vla.train import Recipe, Trainer, choose_device, statistics
 
-FIRST_SEED = 20_000_000
+FIRST_SEED = 24_000_000
 SEEDS = {"demos": 0, "glances": 1_000_000, "corrections": 2_000_000}
-# Of the scenes that are recorded, and of the frames in a batch: a glance takes a tenth of an episode's time.
-SCENES = {"demos": 0.16, "glances": 0.66, "corrections": 0.18}
-DRAWN = {"demos": 0.38, "glances": 0.20, "corrections": 0.42}
+# Of the scenes that are recorded, and of the frames in a batch: an episode takes as long as forty glances.
+SCENES = {"demos": 0.025, "glances": 0.93, "corrections": 0.045}
+DRAWN = {"demos": 0.15, "glances": 0.55, "corrections": 0.30}
 WORDS = 2500
 TAKE_EVERY_S, EXPORT_EVERY_S = 8.0, 45.0
 FIRST_EXPORT_S = 70.0
@@ -97,7 +99,9 @@ class School:
             kind = "demos"
         seed = FIRST_SEED + SEEDS[kind] + self._asked[kind]
         self._asked[kind] += 1
-        return self._pool.submit(recorded, kind, Order(self._folder / kind, seed), self.pilot)
+        return self._pool.submit(
+            recorded, kind, Order(self._folder / kind, seed, only=focus(seed)), self.pilot
+        )
 
     def close(self) -> dict[str, int]:
         """Stop; how many scenes of each kind were begun."""
@@ -105,25 +109,30 @@ class School:
         return dict(self._asked)
 
 
-def some_words(device: str) -> Tensor:
+def some_words(encoder: SentenceEncoder) -> Tensor:
     """Features [n, 384] of sentences that can be said, of every kind."""
     said = every_sentence("train")
     chosen = np.random.default_rng([0x30D]).permutation(len(said))[:WORDS]
-    return SentenceEncoder().encode([said[int(k)] for k in chosen]).to(device)
+    return encoder.encode([said[int(k)] for k in chosen])
 
 
 def learn(
-    args: argparse.Namespace, school: School, words: Tensor, device: str
+    args: argparse.Namespace, school: School, encoder: SentenceEncoder, words: Tensor, device: str
 ) -> tuple[dict[str, Taught], float]:
     """Train for the time there is. Returns what was learned from, and steps a second."""
     recipe = Recipe(
         steps=1_000_000, batch=args.batch, rate=args.rate, decay=args.decay, validate_every=1_000_000
     )
-    taught = {kind: Taught(VLAConfig().horizon, device) for kind in SEEDS}
+    taught = {kind: Taught(VLAConfig().horizon, device, encoder) for kind in SEEDS}
     _gather(school, taught, args.least)
-    config = statistics(VLAConfig(), _spread(taught))
+    begun = load_pretrained(args.start)[0] if args.start else None
+    config = begun.config if begun else statistics(VLAConfig(), _spread(taught))
     trainer = Trainer(args.out, recipe, config, device)
-    trainer.know_words(words)
+    if begun:
+        trainer.start_from(begun)
+        school.pilot = args.start
+    else:
+        trainer.know_words(words)
     began = taken = exported = logged = time.monotonic()
     seconds, exports = 60.0 * args.minutes, 0
     while (progress := (time.monotonic() - began) / seconds) < 1.0:
@@ -142,6 +151,7 @@ def learn(
     rate = trainer.step / seconds
     facts = {
         "command": " ".join(sys.argv),
+        "start": load_pretrained(args.start)[1] if args.start else None,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "steps": trainer.step,
         "minutes": args.minutes,
@@ -157,7 +167,7 @@ def learn(
 
 def _gather(school: School, taught: dict[str, Taught], frames: int) -> None:
     """Wait until there is something to begin with."""
-    while len(taught["demos"]) < frames:
+    while sum(map(len, taught.values())) < frames:
         _take(school, taught, more=True)
         time.sleep(0.2)
 
@@ -171,12 +181,11 @@ def _take(school: School, taught: dict[str, Taught], *, more: bool) -> None:
 
 def _spread(taught: dict[str, Taught]) -> dict[str, Any]:
     """Mean and spread of what has been seen so far, as `meta/stats.json` has them."""
-    batches = taught["demos"].batches
-    assert batches is not None
-    told = {}
-    for name in (STATE, "action"):
-        values = batches.numbers[name].double()
-        told[name] = {"mean": values.mean(0).tolist(), "std": values.std(0).tolist()}
+    there = [some.batches.numbers for some in taught.values() if some.batches is not None]
+    told, seen = {}, {STATE: torch.cat([numbers[STATE] for numbers in there])}
+    seen[ACTION] = torch.cat([numbers[AHEAD].view(-1, ACTION_DIM) for numbers in there])
+    for name, values in seen.items():
+        told[name] = {"mean": values.double().mean(0).tolist(), "std": values.double().std(0).tolist()}
     return told
 
 
@@ -223,9 +232,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("build/vla"))
+    parser.add_argument("--start", type=Path, help="a policy's folder to go on from")
     parser.add_argument("--minutes", type=float, default=7.0, help="of learning; recording begins before")
     parser.add_argument("--workers", type=int, default=15, help="processes that record")
-    parser.add_argument("--least", type=int, default=1500, help="frames of demonstrations to begin with")
+    parser.add_argument("--least", type=int, default=1500, help="frames to begin with")
     parser.add_argument("--batch", type=int, default=512, help="frames in a step")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--decay", type=float, default=0.02)
@@ -238,8 +248,9 @@ def main() -> None:
     school = School(args.out / "recorded", args.workers, seed=0)
     try:
         school.begin()
-        words = some_words(device)
-        taught, rate = learn(args, school, words, device)
+        encoder = SentenceEncoder(device)
+        words = some_words(encoder)
+        taught, rate = learn(args, school, encoder, words, device)
         if args.ablate_s:
             ablate(args, taught, words, max(1, int(rate * args.ablate_s)), device)
     finally:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pybullet as p
 from pydantic import BaseModel, ConfigDict
 
 from sim.bodies import base_offset_m
+from sim.scene import PlacedPlace
 from sim.world import World
 from vla_low_level.geometry import OBJECTS, PLACES
 from vla_low_level.nouns import Category, Colour, Place
@@ -69,7 +71,7 @@ def read_truth(world: World) -> SceneTruth:
                 position_m=(centre[0], centre[1], base),
                 centre_m=centre,
                 yaw_rad=math.atan2(rotation[3], rotation[0]),
-                place=place_at(world, centre),
+                place=place_at(world.placed.places, centre),
                 fallen=fallen,
                 on_floor=centre[2] < -0.02,
             )
@@ -77,9 +79,9 @@ def read_truth(world: World) -> SceneTruth:
     return SceneTruth(objects=tuple(found))
 
 
-def place_at(world: World, point_m: tuple[float, float, float]) -> Place | None:
+def place_at(places: Sequence[PlacedPlace], point_m: tuple[float, float, float]) -> Place | None:
     """The fixture whose inner rectangle lies under a point, within the height of a pile of things."""
-    for fixture in world.placed.places:
+    for fixture in places:
         half = PLACES[fixture.place].half_extent_m
         inside = all(abs(point_m[k] - fixture.position_m[k]) <= half[k] for k in (0, 1))
         if inside and -0.02 < point_m[2] < 0.25:

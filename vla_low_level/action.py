@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 ACTION_DIM = 7
 MAX_HORIZON = 64
+SHOWN_ROWS = 16
+"""Rows of the chunk that a demonstration shows at every frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,15 @@ CATEGORY_WEIGHTS = {
     Category.CUP: 0.17,
     Category.BOTTLE: 0.17,
 }
+# One skill alone is shown in so many scenes: else what needs room or furniture would be rare.
+FOCUS: tuple[tuple[Kind | None, float], ...] = (
+    (None, 0.42),
+    (Kind.PLACE_ON, 0.18),
+    (Kind.PUSH, 0.18),
+    (Kind.OPEN_DRAWER, 0.10),
+    (Kind.CLOSE_DRAWER, 0.04),
+    (Kind.PRESS, 0.08),
+)
 # Share of the things that lie in their fixtures already, at most.
 MOST_STORED = 0.6
 TASKS = 4
@@ -184,20 +193,34 @@ def _tasks(
                 return
             yield Demonstration(task, texts, stage.placed.arm, seed, number, frames)
             number += 1
+            if not frames.done[-1]:
+                return
 
 
-def draw_tasks(stage: Stage, rng: np.random.Generator) -> list[Task]:
-    """The next thing to show; a pick is followed by what becomes of the object."""
-    options = task_options(stage, rng)
+def focus(seed: int) -> Kind | None:
+    """The one skill that a scene is about, so that each gets its share; None for all of them."""
+    rng = np.random.default_rng([seed, 0xF0C])
+    return FOCUS[int(rng.choice(len(FOCUS), p=[share for _, share in FOCUS]))][0]
+
+
+def draw_tasks(stage: Stage, rng: np.random.Generator, only: Kind | None = None) -> list[Task]:
+    """The next thing to show, with `only` in it; a pick is followed by what becomes of the object."""
+    options = [
+        (weight, tasks)
+        for weight, tasks in task_options(stage, rng)
+        if only is None or only in {task.kind for task in tasks}
+    ]
     if not options:
         return []
     weights = np.array([weight for weight, _ in options])
     return options[int(rng.choice(len(options), p=weights / weights.sum()))][1]
 
 
-def task_options(stage: Stage, rng: np.random.Generator) -> list[tuple[float, list[Task]]]:
+def task_options(
+    stage: Stage, rng: np.random.Generator, now: Situation | None = None
+) -> list[tuple[float, list[Task]]]:
     """All that could be shown next with an empty hand, and how often each shall be."""
-    now = look(stage.world)
+    now = now or look(stage.world)
     options: list[tuple[float, list[Task]]] = []
     table = [o for o in now.scene.objects if reachable(o, stage)]
     options += [(0.5 * CATEGORY_WEIGHTS[o.category], [Task(Kind.PICK, o.id), _put_in(o, rng)]) for o in table]

@@ -10,6 +10,7 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from sim.arm import FINGER_STROKE_M
+from sim.demos.imagined import ahead, imagined
 from sim.demos.judge import BEYOND_M, Situation, hopeless, look, succeeded
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import MOVE_M, RATE_HZ, TURN_RAD, Aim, Teacher
@@ -58,6 +59,7 @@ class Frames:
     wrist: list[CameraImage] = field(default_factory=list)
     state: list[F32] = field(default_factory=list)
     action: list[F32] = field(default_factory=list)
+    ahead: list[F32] = field(default_factory=list)
     target: list[F64] = field(default_factory=list)
     target_yaw: list[float] = field(default_factory=list)
     done: list[bool] = field(default_factory=list)
@@ -116,6 +118,8 @@ def play(
 ) -> Frames | None:
     """Show a task once. None when it failed, which is no demonstration.
 
+    Where another drives and fails, what the teacher would have done is one up to there.
+
     Raises:
         LookupError: When there is no way to begin.
     """
@@ -141,14 +145,15 @@ def play(
                 if burst
                 else int(rng.random() < BURST_CHANCE) * int(rng.integers(1, BURST_ROWS + 1))
             )
-            executed = _noisy(row, task, rng) if burst else row
-        note(frames, observation, row, aim, done=done, followed=executed is row)
+            executed = noisy(row, task, rng) if burst else row
+        chunk = ahead(teacher, imagined(teacher, now, observation.proprioception, stage.placed.places), start)
+        note(frames, observation, chunk, aim, done=done, followed=executed is row)
         if rest >= REST_ROWS:
             return frames
         if hopeless(task, now):
-            return None
+            break
         stage.do(executed)
-    return None
+    return frames if driven else None
 
 
 def _done(task: Task, now: Situation, start: Situation, observation: Observation) -> bool:
@@ -156,7 +161,7 @@ def _done(task: Task, now: Situation, start: Situation, observation: Observation
     return succeeded(task, now, start, (x, y, z), beyond_m=BEYOND_M)
 
 
-def _noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:
+def noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:
     """The row with a shove in it; sometimes the fingers do the opposite, but never drop a load."""
     rough = row.copy()
     rough[:3] += rng.normal(0, 0.5 * MOVE_M, 3).clip(-MOVE_M, MOVE_M).astype(np.float32)
@@ -167,12 +172,13 @@ def _noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:
     return rough
 
 
-def note(frames: Frames, seen: Observation, row: F32, aim: Aim, *, done: bool, followed: bool) -> None:
-    """Add a frame: what was seen, and the teacher's row and aim there."""
+def note(frames: Frames, seen: Observation, chunk: F32, aim: Aim, *, done: bool, followed: bool) -> None:
+    """Add a frame: what was seen, and the teacher's rows to come and aim there."""
     frames.table.append(seen.images["table"])
     frames.wrist.append(seen.images["wrist"])
     frames.state.append(state_vector(seen.proprioception))
-    frames.action.append(row)
+    frames.action.append(chunk[0])
+    frames.ahead.append(chunk)
     frames.target.append(aim.target_m)
     frames.target_yaw.append(aim.target_yaw_rad)
     frames.done.append(done)

@@ -1,47 +1,74 @@
-"""Glances: one look at a scene, and for everything that could be asked there what the teacher would do first.
+"""Glances: moments of episodes that nobody plays, each with what the teacher would do there.
 
-A whole episode shows one subgoal in many pictures that are alike. What words mean is learned from many scenes
-and many subgoals instead, and a glance costs a picture, not an episode.
+A whole episode shows one subgoal in many pictures that are alike. A glance is worked out on paper up to some
+row, set up, and looked at once: it costs a picture, not an episode, so that ten times as many scenes are
+seen. In the same picture something else is asked for as well: what words mean is learned from that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+import pybullet as p
 
-from sim.demos.chain import Demonstration, bases_for, draw_stage, fitting, scatter, task_options
-from sim.demos.episode import CAMERAS, MAX_ROWS, Frames, Stage, note
-from sim.demos.judge import Situation, look, succeeded
+from sim.demos.chain import (
+    Demonstration,
+    bases_for,
+    draw_stage,
+    draw_tasks,
+    fitting,
+    focus,
+    scatter,
+    task_options,
+)
+from sim.demos.episode import (
+    BURST_CHANCE,
+    BURST_ROWS,
+    CAMERAS,
+    MAX_ROWS,
+    REST_ROWS,
+    Frames,
+    Stage,
+    noisy,
+    note,
+)
+from sim.demos.imagined import Imagined, ahead, done, imagined
+from sim.demos.judge import Situation, look
 from sim.demos.phrases import wordings
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import Teacher
 from vla_low_level.observation import Observation
+from vla_low_level.rotations import yaw_of
 
-# Poses of the arm that a scene is looked at from, before something is lifted to ask where it shall go.
-POSES = 3
-# Rows that something is carried before the glance.
-MOST_CARRIED = 30
+# Chains of tasks imagined in a scene, moments looked at in each task, and what else is asked there at most.
+CHAINS, MOMENTS, ASIDES = 5, 3, 3
+# Close to where it ends a moment is chosen so many times more often.
+NEAR_M, NEAR_WEIGHT = 0.10, 3.0
+# A hand that cannot be put where it was imagined, or that would stand in something, is not looked at, m.
+OFF_M, INSIDE_M = 0.002, 0.004
+OPEN = 0.5
 
 Asked = Iterator[tuple[Task, str, Frames]]
 
 
 def draw_glances(seed: int, *, arm: str | None = None, only: Kind | None = None) -> Iterator[Demonstration]:
-    """Every first row that could be shown in one scene, each an episode of one frame.
+    """Moments of what could be done in one scene, each an episode of one frame.
 
     Args:
         seed: The same gives the same bytes.
         arm: Whose; drawn when None.
-        only: Ask for this skill alone; for all of them when None.
+        only: Show this skill alone; when None, every skill has its share of the scenes.
     """
-    stage, rng = draw_stage(seed, arm, only)
+    about = only or focus(seed)
+    stage, rng = draw_stage(seed, arm, about)
     if stage is None:
         return
     try:
         number = 0
-        carried = only in (None, Kind.PLACE_IN, Kind.PLACE_ON)
-        for glance in [_with_empty_hand] * POSES + [_carrying] * carried:
-            for task, text, frames in glance(stage, rng):
+        for _ in range(CHAINS):
+            for task, text, frames in _chain(stage, rng, about):
                 if only in (None, task.kind):
                     yield Demonstration(task, (text,), stage.placed.arm, seed, number, frames)
                     number += 1
@@ -49,63 +76,142 @@ def draw_glances(seed: int, *, arm: str | None = None, only: Kind | None = None)
         stage.close()
 
 
-def _with_empty_hand(stage: Stage, rng: np.random.Generator) -> Asked:
-    """The arm somewhere, and every task from there."""
-    tasks = list(dict.fromkeys(tasks[0] for _, tasks in task_options(stage, rng)))
-    if tasks:
-        scatter(stage, tasks[int(rng.integers(len(tasks)))], rng)
-        yield from _ask(stage, tasks, rng)
-
-
-def _carrying(stage: Stage, rng: np.random.Generator) -> Asked:
-    """Something in the hand, on its way, and every place where it could go."""
-    now = look(stage.world)
-    picks = [tasks[0] for _, tasks in task_options(stage, rng) if tasks[0].kind is Kind.PICK]
-    if not picks:
+def _chain(stage: Stage, rng: np.random.Generator, about: Kind | None) -> Asked:
+    """What is done next in the scene, from some pose of the arm; the scene is as before in the end."""
+    tasks = draw_tasks(stage, rng, about)
+    if not tasks:
         return
-    pick = picks[int(rng.integers(len(picks)))]
-    if not _done(stage, pick, MAX_ROWS[Kind.PICK]):
-        return
-    item = now.get(pick.object)
-    tasks = [Task(Kind.PLACE_IN, item.id, place=place) for place in fitting(item)]
-    tasks += [Task(Kind.PLACE_ON, item.id, base=base.id) for base in bases_for(item, stage, now)]
-    way = tasks[int(rng.integers(len(tasks)))]
-    _done(stage, way, int(rng.integers(MOST_CARRIED)))
-    if look(stage.world).held == item.id:
-        yield from _ask(stage, tasks, rng)
-
-
-def _done(stage: Stage, task: Task, rows: int) -> bool:
-    """Let the teacher work for so many rows; whether it was done by then."""
-    start = look(stage.world)
+    setting = _Setting(stage)
     try:
-        teacher = Teacher(task, stage.placed, start, stage.body.observe().proprioception)
-    except LookupError:
-        return False
-    for _ in range(rows):
-        body, now = stage.body.observe().proprioception, look(stage.world)
-        x, y, z = (float(v) for v in body.ee_position_m)
-        if succeeded(task, now, start, (x, y, z)):
-            return True
-        stage.do(teacher.row(now, body)[0])
-    return False
-
-
-def _ask(stage: Stage, tasks: list[Task], rng: np.random.Generator) -> Asked:
-    """One picture, and what the teacher would do next for each of these."""
-    seen, now = stage.body.observe(CAMERAS), look(stage.world)
-    for task in tasks:
-        try:
+        scatter(stage, tasks[0], rng)
+        now, body = look(stage.world), stage.body.observe().proprioception
+        for task in tasks:
             said = wordings(task, now.scene.objects)
-            yield task, said[int(rng.integers(len(said)))], _first_row(stage, task, now, seen)
+            text, teacher = str(rng.choice(said)), Teacher(task, stage.placed, now, body)
+            path = _path(imagined(teacher, now, body, stage.placed.places), teacher, now, rng)
+            if not done(path[-1], now):
+                return
+            for at in _chosen(path, rng):
+                seen = setting.look(at)
+                if seen is not None:
+                    yield task, text, _frame(seen, teacher, at, now)
+                    yield from _asides(stage, task, at, seen, rng)
+            now, body = path[-1].now, path[-1].body
+    except LookupError:
+        return
+    finally:
+        setting.restore()
+
+
+def _path(at: Imagined, teacher: Teacher, start: Situation, rng: np.random.Generator) -> list[Imagined]:
+    """Every instant of a task with bursts of noise, and a few of the rest afterwards."""
+    path, burst, rest = [at], 0, 0
+    for _ in range(MAX_ROWS[at.task.kind]):
+        row, _ = teacher.row(at.now, at.body)
+        if done(at, start):
+            row[:6] = 0.0
+            rest += 1
+            if rest > REST_ROWS:
+                break
+        elif burst or rng.random() < BURST_CHANCE:
+            burst = burst - 1 if burst else int(rng.integers(BURST_ROWS))
+            row = noisy(row, at.task, rng)
+        at = at.after(row)
+        path.append(at)
+    return path
+
+
+def _chosen(path: list[Imagined], rng: np.random.Generator) -> list[Imagined]:
+    """Moments to look at, in order."""
+    near = [np.linalg.norm(at.body.ee_position_m - at.point_m) < NEAR_M for at in path]
+    weights = np.where(near, NEAR_WEIGHT, 1.0)
+    chosen = rng.choice(len(path), min(MOMENTS, len(path)), replace=False, p=weights / weights.sum())
+    return [path[int(k)] for k in sorted(chosen)]
+
+
+def _asides(stage: Stage, task: Task, at: Imagined, seen: Observation, rng: np.random.Generator) -> Asked:
+    """The same picture, and something else to do from there."""
+    now, body = at.now, at.body
+    if now.held:
+        item = now.get(now.held)
+        others = [Task(Kind.PLACE_IN, item.id, place=place) for place in fitting(item)]
+        others += [Task(Kind.PLACE_ON, item.id, base=base.id) for base in bases_for(item, stage, now)]
+    elif body.gripper_opening > OPEN:
+        others = list(dict.fromkeys(tasks[0] for _, tasks in task_options(stage, rng, now)))
+    else:
+        return
+    others = [other for other in others if other != task]
+    for k in rng.permutation(len(others))[:ASIDES]:
+        try:
+            teacher = Teacher(others[k], stage.placed, now, body)
+            said = wordings(others[k], now.scene.objects)
         except LookupError:
             continue
+        aside = imagined(teacher, now, body, stage.placed.places)
+        yield others[k], str(rng.choice(said)), _frame(seen, teacher, replace(aside, drift_m=at.drift_m), now)
 
 
-def _first_row(stage: Stage, task: Task, now: Situation, seen: Observation) -> Frames:
-    """What the teacher would do now. Raises LookupError when there is no way."""
-    teacher, frames = Teacher(task, stage.placed, now, seen.proprioception), Frames()
-    row, aim = teacher.row(now, seen.proprioception)
+def _frame(seen: Observation, teacher: Teacher, at: Imagined, start: Situation) -> Frames:
+    _, aim = teacher.row(at.now, at.body)
+    frames = Frames()
     # Nobody follows it: there are no rows to come.
-    note(frames, seen, row, aim, done=False, followed=False)
+    note(frames, seen, ahead(teacher, at, start), aim, done=done(at, start), followed=False)
     return frames
+
+
+class _Setting:
+    """Sets imagined moments up in a scene, and puts everything back."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, world = stage, stage.world
+        self._was = look(world)
+        self._poses = {
+            name: p.getBasePositionAndOrientation(body, physicsClientId=world.client)
+            for name, body in world.objects.items()
+        }
+        self._arm = stage.body.observe().proprioception
+
+    def look(self, at: Imagined) -> Observation | None:
+        """What the cameras would see; None where the hand cannot be, or would stand in something."""
+        stage, body = self._stage, at.body
+        stage.pose(body.ee_position_m, yaw_of(body.ee_rotation), body.gripper_opening)
+        self._arrange(at.now)
+        there = stage.body.observe().proprioception.ee_position_m
+        if np.linalg.norm(there - body.ee_position_m) > OFF_M or self._inside(at):
+            return None
+        return Observation(stage.world.capture(CAMERAS), body, stage.world.time_s, 0)
+
+    def restore(self) -> None:
+        """Everything where it was."""
+        body = self._arm
+        self._stage.pose(body.ee_position_m, yaw_of(body.ee_rotation), body.gripper_opening)
+        self._arrange(self._was)
+
+    def _arrange(self, now: Situation) -> None:
+        """Things where they would be."""
+        world = self._stage.world
+        for item in now.scene.objects:
+            (x, y, z), turn = self._poses[item.id]
+            was = self._was.get(item.id)
+            if item is not was:
+                x, y, z = item.centre_m
+                about = p.getQuaternionFromEuler([0.0, 0.0, item.yaw_rad - was.yaw_rad])
+                _, turn = p.multiplyTransforms([0, 0, 0], about, [0, 0, 0], turn)
+            p.resetBasePositionAndOrientation(
+                world.objects[item.id], [x, y, z], turn, physicsClientId=world.client
+            )
+        if world.drawer and now.opening_m is not None:
+            world.drawer.put(now.opening_m)
+        if world.lamp and now.lit is not None and now.lit is not world.lamp.lit:
+            world.lamp.put(lit=now.lit)
+
+    def _inside(self, at: Imagined) -> bool:
+        """Whether the arm stands in something that it does not hold, pull or press."""
+        world, task = self._stage.world, at.task
+        p.performCollisionDetection(physicsClientId=world.client)
+        touched = {world.objects[name] for name in (at.now.held, task.object) if name}
+        touched |= {item.body for item in (world.drawer,) if item} | {
+            item.button for item in (world.lamp,) if item
+        }
+        contacts = p.getContactPoints(bodyA=world.arm.body, physicsClientId=world.client)
+        return any(c[8] < -INSIDE_M and c[2] not in touched and c[2] != world.arm.body for c in contacts)

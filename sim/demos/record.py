@@ -20,6 +20,7 @@ from sim.demos.tasks import Kind
 from vla_low_level.dataset.assemble import part_path, write_part
 from vla_low_level.dataset.schema import (
     ACTION,
+    AHEAD,
     CAMERA,
     DONE,
     EMBODIMENT,
@@ -81,8 +82,9 @@ def record_glances(order: Order) -> Recorded:
 def _record(order: Order, demonstrations: Iterable[Demonstration]) -> Recorded:
     rows: list[dict[str, Any]] = []
     texts: list[tuple[str, ...]] = []
+    pictures = _Pictures()
     for shown in demonstrations:
-        rows += list(_rows(shown, len(texts)))
+        rows += list(_rows(shown, len(texts), pictures))
         texts.append(shown.texts)
     write_part(part_path(order.folder, order.seed), rows, texts)
     return Recorded(order.seed, len(texts), len(rows))
@@ -108,16 +110,29 @@ def record(
             raise
 
 
-def _rows(shown: Demonstration, number: int) -> Iterator[dict[str, Any]]:
+class _Pictures:
+    """Encodes a picture once that is asked about several times over."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[CameraImage, bytes]] = {}
+
+    def encoded(self, name: str, image: CameraImage) -> bytes:
+        if name not in self._last or self._last[name][0] is not image:
+            self._last[name] = image, encode(image.rgb)
+        return self._last[name][1]
+
+
+def _rows(shown: Demonstration, number: int, pictures: _Pictures) -> Iterator[dict[str, Any]]:
     """An episode as rows of the dataset; its indices count within the episode or part."""
     frames = shown.frames
     for k, (table, wrist) in enumerate(zip(frames.table, frames.wrist, strict=True)):
         target, yaw = frames.target[k], frames.target_yaw[k]
         yield {
-            TABLE: {"bytes": encode(table.rgb), "path": None},
-            WRIST: {"bytes": encode(wrist.rgb), "path": None},
+            TABLE: {"bytes": pictures.encoded(TABLE, table), "path": None},
+            WRIST: {"bytes": pictures.encoded(WRIST, wrist), "path": None},
             STATE: frames.state[k],
             ACTION: frames.action[k],
+            AHEAD: frames.ahead[k].ravel(),
             CAMERA: table.calibration(),
             TARGET: target.astype(np.float32),
             TARGET_YAW: np.array([math.cos(2 * yaw), math.sin(2 * yaw)], np.float32),

@@ -85,7 +85,12 @@ class Aim:
 
 
 class Teacher:
-    """Shows one task. What it has decided, which grasp and which spot, it keeps for the episode."""
+    """Shows one task. What it has decided, which grasp and which spot, it keeps for the episode.
+
+    Attributes:
+        task: What it shows.
+        point_m: float64 [3], where it takes, lets go, presses, or pulls when the drawer is closed.
+    """
 
     def __init__(self, task: Task, placed: PlacedScene, start: Situation, body: Proprioception) -> None:
         """Decide, for the arm that stands there.
@@ -93,10 +98,10 @@ class Teacher:
         Raises:
             LookupError: When there is no way to do it from here.
         """
-        self._task = task
+        self.task = task
         self._placed = placed
         self._inner_m = embodiment(placed.arm).inner_m
-        self._point, self._yaw, self._opening = self._decide(start, body)
+        self.point_m, self._yaw, self._opening = self._decide(start, body)
 
     def row(self, now: Situation, body: Proprioception) -> tuple[NDArray[np.float32], Aim]:
         """The next row [7] of a chunk at `RATE_HZ`, and what it aims at."""
@@ -105,7 +110,7 @@ class Teacher:
 
     def aim(self, now: Situation, body: Proprioception) -> Aim:
         """Where the hand should be next."""
-        match self._task.kind:
+        match self.task.kind:
             case Kind.PICK:
                 return self._pick(now, body)
             case Kind.PLACE_IN | Kind.PLACE_ON:
@@ -119,7 +124,7 @@ class Teacher:
 
     def _decide(self, start: Situation, body: Proprioception) -> tuple[F64, float, float]:
         """Point, yaw and opening that the episode works towards; the furniture's point follows its motion."""
-        task, places = self._task, self._placed.places
+        task, places = self.task, self._placed.places
         if task.kind is Kind.PICK:
             held = choose_grasp(start.scene, places, str(task.object))
             if held is None:
@@ -136,13 +141,13 @@ class Teacher:
         raise LookupError(f"nothing to {task.kind.value} here")
 
     def _decide_put(self, start: Situation, body: Proprioception) -> tuple[F64, float, float]:
-        item = start.get(self._task.object)
+        item = start.get(self.task.object)
         base = np.array(item.position_m)
         if item.fallen:
             raise LookupError("it hangs askew")
         grip = GraspTarget(body.target_position_m, yaw_of(body.target_rotation), 0.3)
-        if self._task.kind is Kind.PLACE_IN:
-            fixture = next((f for f in self._placed.places if f.place is self._task.place), None)
+        if self.task.kind is Kind.PLACE_IN:
+            fixture = next((f for f in self._placed.places if f.place is self.task.place), None)
             # Seen from the hand, the object's base is where it would be had it been taken from there.
             way = fixture and release(
                 start.scene, self._placed.places, Held(grip, item), fixture, self._inner_m
@@ -150,7 +155,7 @@ class Teacher:
             if not way:
                 raise LookupError("no free spot")
             return way.position_m, way.yaw_rad, way.opening
-        under = start.get(self._task.base)
+        under = start.get(self.task.base)
         top = under.position_m[2] + SUPPORTS[under.category] + 0.004
         offset = grip.position_m - base
         yaw = _carried(body, np.array(under.position_m), grip.yaw_rad)
@@ -165,10 +170,10 @@ class Teacher:
         )
 
     def _pick(self, now: Situation, body: Proprioception) -> Aim:
-        here, point = body.target_position_m, self._point
-        yaw = _bearable(self._yaw, body, self._point, math.pi)
+        here, point = body.target_position_m, self.point_m
+        yaw = _bearable(self._yaw, body, self.point_m, math.pi)
         closing = body.last_command[6] < CLOSED
-        if now.held == self._task.object and closing:
+        if now.held == self.task.object and closing:
             up = np.array([here[0], here[1], max(point[2] + LIFT_M, here[2])])
             return Aim(up, yaw_of(body.target_rotation), 0.0, point, yaw)
         if closing and _close(here, point, 0.015) and body.gripper_opening > EMPTY:
@@ -176,9 +181,9 @@ class Teacher:
         return self._approach(body, point, yaw, self._opening, 0.0)
 
     def _put(self, now: Situation, body: Proprioception) -> Aim:
-        here, point = body.target_position_m, self._point
-        yaw = _bearable(self._yaw, body, self._point, 2 * math.pi)
-        if now.held != self._task.object:
+        here, point = body.target_position_m, self.point_m
+        yaw = _bearable(self._yaw, body, self.point_m, 2 * math.pi)
+        if now.held != self.task.object:
             return self._leave(body, point, yaw, self._opening)
         if body.last_command[6] > OPENED and _close(here, point, 0.02):
             return Aim(here, yaw, self._opening, point, yaw)
@@ -196,16 +201,16 @@ class Teacher:
     def _slide(self, now: Situation, body: Proprioception) -> Aim:
         here = body.target_position_m
         opening = now.opening_m or 0.0
-        handle = self._point - np.array([opening, 0.0, 0.0])
+        handle = self.point_m - np.array([opening, 0.0, 0.0])
         yaw = _along_x(body)
-        pulling = self._task.kind is Kind.OPEN_DRAWER
+        pulling = self.task.kind is Kind.OPEN_DRAWER
         done = opening > (PULLED_M if pulling else math.inf) or opening < (-1.0 if pulling else PUSHED_IN_M)
         enough = opening > DRAWER_OPEN_M if pulling else opening < 0.012
         gripping = body.last_command[6] < CLOSED and body.gripper_opening < HANDLE_GRIP
         held = gripping and body.gripper_opening > EMPTY and _close(body.ee_position_m, handle, 0.02)
         if held and not done:
             step = np.array([-PULL_M if pulling else PULL_M, 0.0, 0.0])
-            ahead = np.array([handle[0], self._point[1], self._point[2]])
+            ahead = np.array([handle[0], self.point_m[1], self.point_m[2]])
             # Never further ahead of the handle than one can be without straining.
             return Aim(ahead + 1.6 * step, yaw, 0.0, handle, yaw, PULL_M)
         if (enough and not held) or done:
@@ -219,8 +224,8 @@ class Teacher:
         return self._approach(body, handle, yaw, HANDLE_OPENING, 0.0)
 
     def _push(self, now: Situation, body: Proprioception) -> Aim:
-        item, here = now.get(self._task.object), body.target_position_m
-        side = (self._task.side or Side.LEFT).sign
+        item, here = now.get(self.task.object), body.target_position_m
+        side = (self.task.side or Side.LEFT).sign
         # Bearable where the push ends: turning the hand on the way would lose the object.
         end = np.array([item.position_m[0], side * SIDE_Y_M, 0.0])
         yaw = _bearable(0.0, body, end, math.pi)
@@ -245,9 +250,9 @@ class Teacher:
 
     def _press(self, now: Situation, body: Proprioception) -> Aim:
         yaw = _along_x(body)
-        if now.lit is (self._task.switch is Switch.ON):
-            return self._leave(body, self._point, yaw, 0.0)
-        return self._approach(body, self._point, yaw, 0.0, 0.0)
+        if now.lit is (self.task.switch is Switch.ON):
+            return self._leave(body, self.point_m, yaw, 0.0)
+        return self._approach(body, self.point_m, yaw, 0.0, 0.0)
 
     def _approach(self, body: Proprioception, point: F64, yaw: float, ready: float, at_end: float) -> Aim:
         """Cross above everything, hover and align, go down; the gripper is `ready` on the way."""

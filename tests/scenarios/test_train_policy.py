@@ -25,7 +25,7 @@ def orders(tmp_path_factory) -> list[Order]:
 
 @pytest.fixture(scope="module")
 def taught(orders) -> Taught:
-    kept = Taught(horizon=16, device="cpu")
+    kept = Taught(16, "cpu", SentenceEncoder())
     for order in orders:
         kept.add(recorded("glances", order, None))
         kept.take()
@@ -43,12 +43,8 @@ def test_every_frame_keeps_its_numbers_and_its_words(taught, orders) -> None:
     assert torch.allclose(heard, SentenceEncoder().encode(said), atol=1e-5)
 
 
-def test_a_glance_ends_where_it_begins(taught) -> None:
-    assert torch.equal(taught.batches.last, torch.arange(len(taught.batches)))
-
-
 def test_a_batch_is_drawn_from_what_there_is(taught) -> None:
-    kinds = {kind: Taught(horizon=16, device="cpu") for kind in SEEDS} | {"glances": taught}
+    kinds = {kind: Taught(16, "cpu", SentenceEncoder()) for kind in SEEDS} | {"glances": taught}
     batch = drawn(kinds, 12, step=3, horizon=8)
     assert batch.chunk.shape == (12, 8, 7)
     assert torch.equal(batch.inputs.state, drawn(kinds, 12, step=3, horizon=8).inputs.state)

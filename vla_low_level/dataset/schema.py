@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from vla_low_level.action import SHOWN_ROWS
 from vla_low_level.state import STATE_NAMES
 
 VERSION = "v3.0"
@@ -16,6 +17,7 @@ FPS = 10
 EMBODIMENTS = ("panda", "kuka_iiwa", "xarm6")
 TABLE, WRIST = "observation.images.table", "observation.images.wrist"
 STATE, ACTION, CAMERA = "observation.state", "action", "observation.camera.table"
+AHEAD = "action.ahead"
 TARGET, TARGET_YAW = "target.position", "target.yaw"
 TABLE_UV, WRIST_UV = "target.table", "target.wrist"
 EMBODIMENT, DONE, FOLLOWED = "embodiment", "done", "followed"
@@ -27,6 +29,8 @@ VECTORS: dict[str, tuple[str, ...]] = {
     STATE: STATE_NAMES,
     # What the teacher does here: deltas of the commanded pose, m and rad in the world, and the gripper.
     ACTION: ACTION_NAMES,
+    # What the teacher would do from here, row by row, whatever was done then.
+    AHEAD: tuple(f"{name}_{k}" for k in range(SHOWN_ROWS) for name in ACTION_NAMES),
     # Focal lengths and centre, px, then camera-to-world, rows of [3, 4], m.
     CAMERA: ("fx", "fy", "cx", "cy", *(f"pose_{k}" for k in range(12))),
     # Where the subgoal ends: tool centre point, world, m; and twice its finger axis' angle.

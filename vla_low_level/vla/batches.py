@@ -14,15 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vla_low_level.action import ACTION_DIM, SHOWN_ROWS
 from vla_low_level.dataset.read import Demonstrations
 from vla_low_level.dataset.schema import (
-    ACTION,
+    AHEAD,
     CAMERA,
     DONE,
     EMBODIMENT,
-    FOLLOWED,
     IMAGE_SHAPES,
-    INDICES,
     STATE,
     TABLE,
     TABLE_UV,
@@ -37,8 +36,9 @@ from vla_low_level.vla.text import SentenceEncoder
 
 # The close look is trained around places that are a little wrong, as the heat-map's are.
 LOOK_JITTER_PX = 2.5
+TASK = "task_index"
 ROUGH_M = (0.03, 0.03, 0.02)
-LEARNED = (STATE, ACTION, CAMERA, TARGET, TARGET_YAW, TABLE_UV, WRIST_UV, EMBODIMENT, DONE, FOLLOWED)
+LEARNED = (STATE, AHEAD, CAMERA, TARGET, TARGET_YAW, TABLE_UV, WRIST_UV, EMBODIMENT, DONE)
 
 
 class Batch(NamedTuple):
@@ -49,7 +49,6 @@ class Batch(NamedTuple):
         look_px: [B, 2], where to look closely.
         rough_m: [B, 3], how wrong looking is told where the hand is.
         chunk: [B, H, 7], rows to come, in their units.
-        valid: [B, H], 1 where they are the teacher's.
         target_m: [B, 3].
         target_yaw: [B, 2].
         table_uv: [B, 2], the target in the table camera, px.
@@ -61,7 +60,6 @@ class Batch(NamedTuple):
     look_px: Tensor
     rough_m: Tensor
     chunk: Tensor
-    valid: Tensor
     target_m: Tensor
     target_yaw: Tensor
     table_uv: Tensor
@@ -82,29 +80,26 @@ class Batches:
         pictures: By camera: decoded when they are asked for, or all at once where there is room.
         horizon: Rows of a chunk.
         text: [tasks, 384], sentence features.
-        last: [n], index of the last frame of each frame's episode.
     """
 
     numbers: dict[str, Tensor]
     pictures: dict[str, Pictures]
     horizon: int
     text: Tensor
-    last: Tensor
 
     @staticmethod
     def of(shown: Demonstrations, horizon: int, encoder: SentenceEncoder, device: str = "cpu") -> Batches:
-        """Prepare: encode every sentence once and find where episodes end.
+        """Prepare: encode every sentence once.
 
         A GPU is given every picture decoded, 100 kB a frame: else it would wait for them.
         """
         stored = _decoding if device == "cpu" else _decoded
-        numbers = {name: torch.tensor(shown.numbers[name], device=device) for name in (*LEARNED, *INDICES)}
+        numbers = {name: torch.tensor(shown.numbers[name], device=device) for name in (*LEARNED, TASK)}
         pictures = {name: stored(shown.pictures[name], name, device) for name in IMAGE_SHAPES}
-        last = ends_of(numbers["episode_index"])
-        return Batches(numbers, pictures, horizon, encoder.encode(shown.texts).to(device), last)
+        return Batches(numbers, pictures, horizon, encoder.encode(shown.texts).to(device))
 
     def __len__(self) -> int:
-        return len(self.last)
+        return len(self.numbers[STATE])
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """A batch of frames, uniformly; light and tint vary."""
@@ -112,8 +107,8 @@ class Batches:
 
     def at(self, indices: NDArray[np.int64], rng: np.random.Generator | None) -> Batch:
         """A batch of these frames; unchanged when there is no `rng`."""
-        k = torch.from_numpy(indices).to(self.last.device)
-        found = {name: self.numbers[name][k] for name in LEARNED if name != ACTION}
+        k = torch.from_numpy(indices).to(self.text.device)
+        found = {name: self.numbers[name][k] for name in LEARNED}
         table, wrist = (self._picture(name, k) for name in (TABLE, WRIST))
         look, rough = found[TABLE_UV], torch.zeros(len(k), 3, device=k.device)
         if rng is not None:
@@ -129,41 +124,19 @@ class Batches:
             table.contiguous(memory_format=torch.channels_last),
             wrist.contiguous(memory_format=torch.channels_last),
             found[STATE],
-            self.text[self.numbers["task_index"][k]],
+            self.text[self.numbers[TASK][k]],
             found[CAMERA],
             found[EMBODIMENT],
         )
         where = (found[TARGET], found[TARGET_YAW], found[TABLE_UV], found[WRIST_UV])
-        return Batch(inputs, look, rough, *self._chunks(k), *where, found[DONE].float())
+        chunk = found[AHEAD].view(len(k), SHOWN_ROWS, ACTION_DIM)[:, : self.horizon]
+        return Batch(inputs, look, rough, chunk, *where, found[DONE].float())
 
     def _picture(self, name: str, k: Tensor) -> Tensor:
         return self.pictures[name](k).permute(0, 3, 1, 2).float() / 255.0
 
     def _told(self, values: NDArray[np.float64]) -> Tensor:
-        return torch.from_numpy(values.astype(np.float32)).to(self.last.device)
-
-    def _chunks(self, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows to come [B, H, 7] and which are the teacher's [B, H].
-
-        A row counts while all before it were followed. After the end there is nothing to do: still, fingers
-        as they are.
-        """
-        steps = k[:, None] + torch.arange(self.horizon, device=k.device)
-        ends = self.last[k][:, None]
-        beyond = steps > ends
-        steps = torch.minimum(steps, ends)
-        chunk = self.numbers[ACTION][steps]
-        chunk[..., :6].masked_fill_(beyond[..., None], 0.0)
-        followed = ((self.numbers[FOLLOWED][steps] > 0) | beyond).float()
-        before = torch.cat([torch.ones_like(followed[:, :1]), followed[:, :-1]], 1)
-        return chunk, before.cumprod(1)
-
-
-def ends_of(episode: Tensor) -> Tensor:
-    """The index [n] of the last frame of each frame's episode, from the episodes' numbers [n]."""
-    changes = torch.cat([episode[1:] != episode[:-1], torch.ones_like(episode[:1], dtype=torch.bool)])
-    ends = changes.nonzero()[:, 0]
-    return ends[torch.searchsorted(ends, torch.arange(len(episode), device=episode.device))]
+        return torch.from_numpy(values.astype(np.float32)).to(self.text.device)
 
 
 def held(pixels: Tensor) -> Pictures:

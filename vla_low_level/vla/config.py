@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vla_low_level.action import ACTION_DIM
+from vla_low_level.action import ACTION_DIM, SHOWN_ROWS
 from vla_low_level.state import STATE_DIM
 
 TYPE = "tandem-vla"
@@ -40,7 +40,7 @@ class VLAConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str = Field(default=TYPE, pattern=f"^{TYPE}$")
-    horizon: int = Field(default=16, ge=1, le=64)
+    horizon: int = Field(default=SHOWN_ROWS, ge=1, le=SHOWN_ROWS)
     rate_hz: float = 10.0
     table_px: tuple[int, int] = (128, 192)
     wrist_px: tuple[int, int] = (96, 96)

