@@ -39,12 +39,12 @@ CATEGORY_WEIGHTS = {
 }
 # One skill alone is shown in so many scenes: else what needs room or furniture would be rare.
 FOCUS: tuple[tuple[Kind | None, float], ...] = (
-    (None, 0.42),
-    (Kind.PLACE_ON, 0.18),
-    (Kind.PUSH, 0.18),
-    (Kind.OPEN_DRAWER, 0.10),
-    (Kind.CLOSE_DRAWER, 0.04),
-    (Kind.PRESS, 0.08),
+    (None, 0.30),
+    (Kind.PLACE_ON, 0.26),
+    (Kind.PUSH, 0.20),
+    (Kind.OPEN_DRAWER, 0.08),
+    (Kind.CLOSE_DRAWER, 0.06),
+    (Kind.PRESS, 0.10),
 )
 # Share of the things that lie in their fixtures already, at most.
 MOST_STORED = 0.6
