@@ -43,10 +43,12 @@ from vla_low_level.vla.train import Recipe, Trainer, choose_device, statistics
 FIRST_SEED = 24_000_000
 SEEDS = {"demos": 0, "glances": 1_000_000, "corrections": 2_000_000}
 # Of the scenes that are recorded, and of the frames in a batch: an episode takes as long as forty glances.
-SCENES = {"demos": 0.025, "glances": 0.93, "corrections": 0.045}
+SCENES = {"demos": 0.02, "glances": 0.93, "corrections": 0.05}
 DRAWN = {"demos": 0.15, "glances": 0.55, "corrections": 0.30}
 WORDS = 2500
-TAKE_EVERY_S, EXPORT_EVERY_S = 8.0, 45.0
+TAKE_EVERY_S, EXPORT_EVERY_S = 5.0, 45.0
+# Scenes ordered for each worker: a glance takes half a second, and nobody asks before the next `take`.
+QUEUE = 14
 FIRST_EXPORT_S = 70.0
 # Recording ends so long before training does: what comes later is hardly learned from.
 RECORD_UNTIL = 0.92
@@ -77,7 +79,7 @@ class School:
 
     def begin(self) -> None:
         """Start recording."""
-        while len(self._running) < 2 * self._workers:
+        while len(self._running) < QUEUE * self._workers:
             self._running.add(self._ask())
 
     def parts(self, *, more: bool) -> Iterator[Part]:

@@ -48,7 +48,6 @@ CHAINS, MOMENTS, ASIDES = 5, 3, 3
 NEAR_M, NEAR_WEIGHT = 0.10, 3.0
 # A hand that cannot be put where it was imagined, or that would stand in something, is not looked at, m.
 OFF_M, INSIDE_M = 0.002, 0.004
-OPEN = 0.5
 
 Asked = Iterator[tuple[Task, str, Frames]]
 
@@ -78,7 +77,7 @@ def draw_glances(seed: int, *, arm: str | None = None, only: Kind | None = None)
 
 def _chain(stage: Stage, rng: np.random.Generator, about: Kind | None) -> Asked:
     """What is done next in the scene, from some pose of the arm; the scene is as before in the end."""
-    tasks = draw_tasks(stage, rng, about)
+    tasks = draw_tasks(stage, rng, about) or draw_tasks(stage, rng)
     if not tasks:
         return
     setting = _Setting(stage)
@@ -136,7 +135,7 @@ def _asides(stage: Stage, task: Task, at: Imagined, seen: Observation, rng: np.r
         item = now.get(now.held)
         others = [Task(Kind.PLACE_IN, item.id, place=place) for place in fitting(item)]
         others += [Task(Kind.PLACE_ON, item.id, base=base.id) for base in bases_for(item, stage, now)]
-    elif body.gripper_opening > OPEN:
+    elif not body.contact_force_n:
         others = list(dict.fromkeys(tasks[0] for _, tasks in task_options(stage, rng, now)))
     else:
         return

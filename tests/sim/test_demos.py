@@ -8,7 +8,7 @@ import pytest
 
 from sim.demos.chain import bases_for, draw_stage, draw_tasks, scatter
 from sim.demos.episode import play
-from sim.demos.glance import draw_glances
+from sim.demos.glance import _chain, draw_glances
 from sim.demos.judge import SUPPORTS, look
 from sim.demos.phrases import every_sentence, phrasebook, wordings
 from sim.demos.tasks import Kind, Task
@@ -45,6 +45,22 @@ def test_the_teacher_shows_every_skill(kind) -> None:
     assert not frames.done[0]
     assert len(frames.table) == len(frames.action) == len(frames.state)
     assert np.abs(np.array(frames.action)[:, :3]).max() < 0.03
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_imagined_is_what_comes(kind) -> None:
+    frames = next(filter(None, (shown(kind, 1_600_000 + 100 * k) for k in range(3))))
+    ahead, rows = np.array(frames.ahead), np.array(frames.action)
+    off = [
+        np.linalg.norm((ahead[k, :n, :3] - rows[k : k + n, :3]).sum(0))
+        for k in range(len(rows))
+        for n in (min(8, len(rows) - k),)
+    ]
+    np.testing.assert_array_equal(ahead[:, 0], rows)
+    # After 0.8 s most are where they would have been; some begin the next stage a row earlier or later.
+    assert np.median(off) < 0.001
+    assert np.mean(np.array(off) > 0.015) < 0.25
+    assert np.mean(np.abs(ahead[:-8, :8, 6] - [rows[k : k + 8, 6] for k in range(len(rows) - 8)])) < 0.02
 
 
 def test_nothing_is_put_on_what_carries_something() -> None:
@@ -84,6 +100,18 @@ def test_a_driver_leads_away_and_the_teacher_corrects() -> None:
     stage.close()
 
 
+def test_who_drives_into_failure_shows_what_would_have_been_right() -> None:
+    stage, rng = draw_stage(1_600_003, "panda")
+    task = next(t[0] for t in (draw_tasks(stage, rng) for _ in range(20)) if t[0].kind is Kind.PICK)
+    still = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], np.float32)
+    frames = play(stage, task, rng, noise=False, driver=lambda _, _k: still)
+    stage.close()
+    assert not frames.done[-1]
+    # It was never done as the teacher would have, at any frame.
+    assert not any(frames.followed)
+    assert np.linalg.norm(np.array(frames.ahead)[:, :, :3].sum(1), axis=1).min() > 0.02
+
+
 def test_a_glance_asks_for_everything_that_could_be_done_there() -> None:
     glances = [shown for seed in range(1_600_010, 1_600_016) for shown in draw_glances(seed, arm="panda")]
     assert {shown.task.kind for shown in glances} >= {Kind.PICK, Kind.PLACE_IN, Kind.PUSH, Kind.PRESS}
@@ -93,6 +121,18 @@ def test_a_glance_asks_for_everything_that_could_be_done_there() -> None:
     for shown in glances:
         pictures.setdefault(shown.frames.table[0].rgb.tobytes(), set()).add(shown.texts[0])
     assert max(len(texts) for texts in pictures.values()) >= 4
+
+
+def test_glances_leave_a_scene_as_it_was() -> None:
+    stage, rng = draw_stage(1_600_012, "panda")
+    before = look(stage.world).scene
+    for _ in range(3):
+        list(_chain(stage, rng, None))
+    after = look(stage.world).scene
+    stage.close()
+    for a, b in zip(before.objects, after.objects, strict=True):
+        np.testing.assert_allclose(a.centre_m, b.centre_m, atol=1e-9)
+        assert a.yaw_rad == pytest.approx(b.yaw_rad)
 
 
 def test_a_glance_is_the_same_from_the_same_seed() -> None:

@@ -101,22 +101,14 @@ def test_it_learns_what_it_is_shown(batches, trainer, tmp_path) -> None:
     assert steps[-1].left_s == pytest.approx(0.0)
 
 
-def test_rows_after_a_shove_are_not_learnt_from(batches) -> None:
-    followed = batches.numbers["followed"]
-    index = int(
-        next(
-            k
-            for k in range(len(followed) - 20)
-            if not followed[k + 2] and followed[k : k + 2].all() and batches.last[k] > k + 10
-        )
-    )
-    valid = batches.at(torch.tensor([index]).numpy(), None).valid[0]
-    assert valid[:3].tolist() == [1, 1, 1]
-    assert valid[3:].sum() == 0
+def test_a_chunk_begins_with_the_row_of_its_frame(demos, batches) -> None:
+    shown = read(demos)
+    chunks = batches.at(torch.arange(len(shown)).numpy(), None).chunk
+    assert torch.equal(chunks[:, 0], torch.tensor(shown.numbers["action"]))
 
 
 def test_after_the_end_there_is_nothing_to_do(batches) -> None:
-    end = int(batches.last[0])
-    chunk = batches.at(torch.tensor([end]).numpy(), None).chunk[0]
-    assert (chunk[1:, :6] == 0).all()
+    done = int(batches.numbers["done"].nonzero()[0])
+    chunk = batches.at(torch.tensor([done]).numpy(), None).chunk[0]
+    assert (chunk[:, :6] == 0).all()
     assert (chunk[:, 6] == chunk[0, 6]).all()

@@ -36,7 +36,7 @@ from vla_low_level.vla.text import SentenceEncoder
 
 # The close look is trained around places that are a little wrong, as the heat-map's are.
 LOOK_JITTER_PX = 2.5
-TASK = "task_index"
+TASK, FRAME = "task_index", "frame_index"
 ROUGH_M = (0.03, 0.03, 0.02)
 LEARNED = (STATE, AHEAD, CAMERA, TARGET, TARGET_YAW, TABLE_UV, WRIST_UV, EMBODIMENT, DONE)
 
@@ -94,7 +94,7 @@ class Batches:
         A GPU is given every picture decoded, 100 kB a frame: else it would wait for them.
         """
         stored = _decoding if device == "cpu" else _decoded
-        numbers = {name: torch.tensor(shown.numbers[name], device=device) for name in (*LEARNED, TASK)}
+        numbers = {name: torch.tensor(shown.numbers[name], device=device) for name in (*LEARNED, TASK, FRAME)}
         pictures = {name: stored(shown.pictures[name], name, device) for name in IMAGE_SHAPES}
         return Batches(numbers, pictures, horizon, encoder.encode(shown.texts).to(device))
 
