@@ -83,8 +83,8 @@ class Watched:
 
     @property
     def score(self) -> float:
-        """The largest score so far."""
-        return self._watch.top
+        """The evidence so far."""
+        return self._watch.score
 
     def see(self, observation: Observation, output: PolicyOutput, about: Whereabouts | None) -> Finding:
         """Before a chunk is sent."""

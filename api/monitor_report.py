@@ -110,7 +110,7 @@ def _bands(axes: Axes, trial: Trial, scored: Scored) -> None:
             axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.axhline(min(scored.bound, MOST), color=BOUND, linestyle="--", label="bound")
     axes.set_xlabel("share of the attempt")
-    axes.set_ylabel("largest score so far (median, 10 to 90 %)")
+    axes.set_ylabel("evidence so far (median, 10 to 90 %)")
     axes.legend()
 
 

@@ -48,12 +48,33 @@ def test_the_bounds_are_ranks_of_the_scores_on_the_card(calibration):
 
 def test_an_alarm_names_the_channel_that_caused_it(calibration):
     found = moments(episode(5, shaky=True), calibration.card.channels, calibration.novelty)
-    worst = max((m for _, m in found), key=lambda m: m.score)
+    worst = next(m for _, m in found if m.score > calibration.act)
     told = finding(worst, calibration)
     assert told.level is Level.ALARM
     assert told.name == f"monitor_{worst.channel}"
     assert told.threshold == calibration.act
-    assert worst.parts[worst.channel] == worst.score
+    assert worst.parts[worst.channel] == max(worst.parts.values())
+
+
+def test_evidence_adds_up_over_channels_and_time(calibration):
+    found = [m for _, m in moments(episode(5, shaky=True), calibration.card.channels, calibration.novelty)]
+    added = np.diff([0.0, *(m.score for m in found)])
+    assert (added >= 0).all()
+    beyond = [sum(np.log(part) for part in m.parts.values() if part > 1) for m in found]
+    np.testing.assert_allclose(added, beyond, atol=1e-9)
+
+
+def test_one_good_attempt_that_jumps_once_does_not_blind_the_monitor():
+    def bound(jump: float) -> float:
+        others = [episode(100 + k) for k in range(40)]
+        for k in (3, 4, 5):
+            seen = list(others[k].seen)
+            seen[2] = replace(seen[2], force_n=seen[2].force_n + jump)
+            others[k] = replace(others[k], seen=seen)
+        return calibrate([episode(k) for k in range(20)], others, FINGERPRINT).act
+
+    # Only its logarithm counts.
+    assert bound(1e4) < 20
 
 
 def test_a_dark_camera_alarms_before_the_next_chunk_is_sent(calibration):
@@ -94,7 +115,7 @@ def test_the_second_stage_is_asked_only_where_the_first_finds_it_strange(calibra
         for seen, felt in zip(attempt.seen, attempt.felt, strict=True):
             before = len(asked)
             moment = watch.see(seen, draw=draw)
-            strange += moment.score > ARM
+            strange += max(moment.parts.values()) > ARM
             assert (len(asked) > before) == ("draws" in moment.parts)
             watch.feel(felt)
         assert strange >= (1 if attempt.seen[-1].features["chunk_spread"].mean() > 0.003 else 0)

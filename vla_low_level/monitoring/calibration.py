@@ -17,7 +17,7 @@ from vla_low_level.monitoring.channels import Channels
 from vla_low_level.monitoring.conformal import marginal_rank, pac_rank, threshold
 from vla_low_level.monitoring.novelty import Novelty
 
-VERSION = 1
+VERSION = 2
 CARD, ARRAYS = "calibration.json", "novelty.safetensors"
 NEVER = 1e9
 """Stands for infinity in JSON: an episode in which something alarmed that has no measure."""
@@ -55,7 +55,7 @@ class Card(BaseModel):
         alpha_act: Share of good episodes that may be stopped.
         alpha_warn: Share of good episodes that may be warned of.
         channels: How scores are normalised; from episodes of their own.
-        scores: The largest score of each calibration episode, ascending.
+        scores: The evidence at the end of each calibration episode, ascending.
         fitted: How many good episodes the normalisation was fitted to.
         skills: Those that the arrays know, in their order.
         arrays: sha256 of the file with the arrays; empty without one.

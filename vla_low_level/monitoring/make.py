@@ -102,7 +102,7 @@ def fit(good: Sequence[Episode], names: Sequence[str] = CHANNELS) -> tuple[Chann
 
 def top(episode: Episode, channels: Channels, novelty: Novelty | None) -> float:
     """The score of a whole episode."""
-    return max((moment.top for _, moment in moments(episode, channels, novelty)), default=0.0)
+    return max((moment.score for _, moment in moments(episode, channels, novelty)), default=0.0)
 
 
 def calibrate(

@@ -1,9 +1,15 @@
-"""One decision from many scores: the strangest channel at the strangest moment, against one threshold."""
+"""One decision from many scores: what is strange adds up over channels and time, against one threshold.
+
+The largest of many channels is ruled by whichever has the heaviest tail, and one good attempt in which a
+single channel jumps would raise the threshold for all. Each channel's logarithm beyond its unit is summed
+instead, as in Page's cumulative sum (1954): a real failure is strange in several ways, and stays strange.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from vla_low_level.monitor import Finding, Level
 from vla_low_level.monitoring.calibration import NEVER, Calibration
@@ -24,15 +30,13 @@ class Moment:
     """Where an attempt stands.
 
     Attributes:
-        score: Of this moment: the largest of its channels.
-        channel: Which one that was; empty when nothing could be scored.
-        top: The largest score of the attempt so far; the episode's score in the end.
-        parts: Every channel.
+        score: The evidence so far; the episode's score in the end. It never falls.
+        channel: The strangest at this moment; empty when nothing could be scored.
+        parts: Every channel at this moment.
     """
 
     score: float
     channel: str
-    top: float
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -40,13 +44,13 @@ class Watch:
     """Scores one attempt online. Make a new one for every attempt.
 
     Attributes:
-        top: The largest score so far.
+        score: The evidence so far.
     """
 
     def __init__(self, channels: Channels, novelty: Novelty | None, skill: str, started_s: float) -> None:
         self._scorer = Scorer(skill, started_s, novelty)
         self._smoother = Smoother(channels, skill)
-        self.top = 0.0
+        self.score = 0.0
 
     def see(self, seen: Seen, off_m: float = float("nan"), draw: Draw | None = None) -> Moment:
         """Before a chunk is sent; as `Scorer.see`, and how to look closer where it is strange."""
@@ -55,11 +59,11 @@ class Watch:
     def arm(self, row: Row, draw: Draw | None) -> Moment:
         """A row from before a chunk was sent, and the second stage where the first one finds it strange."""
         first = self.add(row)
-        if draw is None or not ARM < first.score < NEVER:
+        if draw is None or first.score >= NEVER or max(first.parts.values(), default=0.0) <= ARM:
             return first
         second = self.add(Row(row.time_s, row.closed, {"draws": draw()}))
         parts = {**first.parts, **second.parts}
-        return replace(max(first, second, key=lambda moment: moment.score), parts=parts, top=second.top)
+        return Moment(second.score, _strangest(parts), parts)
 
     def feel(self, felt: Felt) -> Moment:
         """When it is over."""
@@ -68,12 +72,15 @@ class Watch:
     def add(self, row: Row) -> Moment:
         """A row that has been scored already."""
         parts = self._smoother.add(row)
-        channel = max(parts, key=lambda name: parts[name], default="")
-        score = parts.get(channel, 0.0)
         if row.broken is not None:
-            channel, score = row.broken[0], NEVER
-        self.top = max(self.top, score)
-        return Moment(score, channel, self.top, parts)
+            self.score = NEVER
+            return Moment(NEVER, row.broken[0], parts)
+        self.score = min(NEVER, self.score + sum(math.log(max(1.0, part)) for part in parts.values()))
+        return Moment(self.score, _strangest(parts), parts)
+
+
+def _strangest(parts: Mapping[str, float]) -> str:
+    return max(parts, key=lambda name: parts[name], default="")
 
 
 def finding(moment: Moment, calibration: Calibration) -> Finding:
