@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -49,6 +51,7 @@ class FaultyPolicy:
     def __init__(self, policy: Policy, times: Timetable) -> None:
         self._policy, self._times = policy, times
         self._network = policy.network if isinstance(policy, VLAPolicy) else None
+        self._decided_with = self._network
         self._troubles: dict[Fault, Trouble] = {}
         self.policy_id, self.cameras = policy.policy_id, policy.cameras
         self.replan_rows = policy.replan_rows
@@ -65,12 +68,25 @@ class FaultyPolicy:
         for trouble in troubles:
             given = trouble.given(given)
             network = network and trouble.weights(network)
-        if isinstance(self._policy, VLAPolicy) and network is not None:
-            self._policy.network = network
-        output = self._policy.act(given, instruction)
+        self._decided_with = network
+        with self._deciding():
+            output = self._policy.act(given, instruction)
         for trouble in troubles:
             output = trouble.said(output, observation)
         return output
+
+    @contextmanager
+    def _deciding(self) -> Iterator[None]:
+        """The weights of the last decision in place; others may use the policy, which gets its own back."""
+        policy = self._policy
+        if not isinstance(policy, VLAPolicy) or self._network is None or self._decided_with is None:
+            yield
+            return
+        policy.network = self._decided_with
+        try:
+            yield
+        finally:
+            policy.network = self._network
 
     def _at_work(self) -> list[Trouble]:
         found = []
@@ -91,7 +107,8 @@ class FaultyDoubter(FaultyPolicy):
 
     def spread(self, embedding: NDArray[np.float32], draws: int) -> NDArray[np.float32]:
         """How sure it is, by the weights that it decided with."""
-        return self._doubting.spread(embedding, draws)
+        with self._deciding():
+            return self._doubting.spread(embedding, draws)
 
 
 def faulty_policy(policy: Policy, times: Timetable) -> FaultyPolicy:

@@ -270,6 +270,15 @@ def test_noise_spoils_the_generalists_weights_for_its_time_and_spares_the_specia
     assert [h.phase for h in told] == ["begin", "end"]
 
 
+def test_a_damaged_policy_is_whole_for_whoever_else_uses_it() -> None:
+    loaded = load_policies(RunOptions("x", policy="generalist"))
+    own = loaded[PolicyKind.GENERALIST]
+    network = own.network
+    policies = faulty(Modules(lambda *_: SCENE, Fixed(), loaded), times("policy_noise:0.5")).policies
+    policies[PolicyKind.GENERALIST].act(observation(0.0, 0), Instruction("pick up the red cube"))
+    assert own.network is network
+
+
 def test_the_monitor_gets_other_thresholds() -> None:
     policies = load_policies(RunOptions("x"))
     channels = Channels(channels={}, lasts_s={"": 5.0})
