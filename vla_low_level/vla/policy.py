@@ -16,17 +16,16 @@ from vla_low_level.action import ActionChunk
 from vla_low_level.observation import CameraImage, Observation
 from vla_low_level.policy import Instruction, PolicyOutput
 from vla_low_level.state import state_vector
+from vla_low_level.vla.fast import DRAWS, Fast, fits
 from vla_low_level.vla.flow import sample
-from vla_low_level.vla.network import Inputs, Understanding, VLANetwork
+from vla_low_level.vla.forward import Drawn, Forward
+from vla_low_level.vla.network import Inputs, VLANetwork
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
 from vla_low_level.vla.text import SentenceEncoder
-from vla_low_level.vla.vision import entropy
 
 EXPIRY_S = 1.0
 # Rows carried out before it looks again.
 REPLAN_ROWS = 4
-# Chunks drawn from one observation: the first is carried out, all of them say how sure it is.
-DRAWS = 4
 MAX_TEXT = 200
 DONE = 0.5
 
@@ -74,6 +73,7 @@ class VLAPolicy:
         self.policy_id = name
         self.replan_rows = min(replan_rows, network.config.horizon)
         self.network = network
+        self._whole, self._fast = network, Fast(network) if fits(network.config) else None
         self._encoder = SentenceEncoder()
         self._embodiment = torch.tensor([known.index(embodiment)])
         self._seed, self._subgoals, self._chunks = seed, 0, 0
@@ -103,11 +103,8 @@ class VLAPolicy:
                 `SUBGOAL_UNCLEAR` as `told` does.
         """
         given = [self._inputs(o, i.text) for o, i in zip(observations, instructions, strict=True)]
-        seen = self.network.understand(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
-        chunks = self._chunks_of(seen)
-        strange = self._novelty(chunks[:, 0], seen.condition)
-        done = torch.sigmoid(seen.done)
-        unsure = torch.stack([entropy(seen.table.heat), entropy(seen.wrist.heat)], 1)
+        drawn = self._drawn(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
+        chunks, done = drawn.chunks.numpy(), torch.sigmoid(drawn.done)
         outputs = [
             PolicyOutput(
                 self._chunk(chunks[k, 0], observation),
@@ -116,13 +113,13 @@ class VLAPolicy:
                     # From the same pass, for a monitor. Between chunks drawn from one observation, averaged
                     # over rows: standard deviation, m, rad and gripper.
                     "chunk_spread": chunks[k].std(0).mean(0),
-                    "embedding": seen.condition[k].numpy(),
+                    "embedding": drawn.condition[k].numpy(),
                     # How far from noise one step back along the flow leads.
-                    "flow_novelty": strange[k : k + 1],
-                    "heatmap_entropy": unsure[k].numpy(),
+                    "flow_novelty": drawn.strange[k : k + 1].numpy(),
+                    "heatmap_entropy": drawn.unsure[k].numpy(),
                     # The whole chunk, also the rows that will not be carried out.
                     "planned": chunks[k, 0].copy(),
-                    "target_m": seen.target_m[k].numpy(),
+                    "target_m": drawn.target_m[k].numpy(),
                 },
             )
             for k, observation in enumerate(observations)
@@ -196,26 +193,18 @@ class VLAPolicy:
         apart: NDArray[np.float32] = self.network.denormalise(drawn)[0].numpy().std(0).mean(0)
         return apart
 
-    def _novelty(self, chunks: NDArray[np.float32], condition: Tensor) -> NDArray[np.float32]:
-        """Mean square [B] of where one Euler step from the chunks' end of the flow leads, in noise variances.
-
-        The one-step form of logpZO (Xu et al. 2025, FAIL-Detect), on the policy's own flow over chunks.
-        """
-        end = self.network.normalise(torch.from_numpy(chunks))
-        back = end - self.network.flow(end, torch.ones(len(end)), condition)
-        scale = max(self.network.config.noise, 1e-3) ** 2
-        strange: NDArray[np.float32] = (back.square().mean((1, 2)) / scale).numpy()
-        return strange
-
-    def _chunks_of(self, seen: Understanding) -> NDArray[np.float32]:
-        """Chunks [B, DRAWS, H, 7] from noise of this subgoal's and chunk's own stream."""
-        rng = np.random.default_rng([self._seed, 0xF70, self._subgoals, self._chunks])
-        many, flow = len(seen.condition), self.network.flow
-        noise = rng.standard_normal((many, DRAWS, *flow.shape), dtype=np.float32)
+    def _drawn(self, given: Inputs) -> Drawn:
+        """A pass, from noise of this subgoal's and chunk's own stream."""
+        rng, flow = (
+            np.random.default_rng([self._seed, 0xF70, self._subgoals, self._chunks]),
+            self.network.flow,
+        )
+        noise = rng.standard_normal((len(given.state), DRAWS, *flow.shape), dtype=np.float32)
         start = torch.from_numpy(noise) * self.network.config.noise
-        drawn = sample(flow, seen.condition, start, self.network.config.euler_steps)
-        chunks: NDArray[np.float32] = self.network.denormalise(drawn).numpy()
-        return chunks
+        if self._fast is not None and len(start) == 1 and self.network is self._whole:
+            return self._fast(given, start)
+        drawn: Drawn = Forward(self.network)(given, start)
+        return drawn
 
 
 def _picture(images: Mapping[str, CameraImage], name: str, size: tuple[int, int]) -> CameraImage:
