@@ -14,6 +14,7 @@ Ctrl-C ends it after what is under way, and reports on what was done until then.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import sys
 import tempfile
@@ -44,6 +45,7 @@ from traces.index import list_runs
 from traces.reader import read_run
 from traces.run import Run
 from vla_low_level.plant import CONTROL_HZ
+from vla_low_level.vla.policy import VLAPolicy
 
 Figures = dict[str, Any]
 ENDED = ("succeeded", "needs_help")
@@ -181,6 +183,10 @@ def _inside(modules: Modules, module: str) -> Any:
 
 def _change_one(modules: Modules, module: str) -> None:
     """Scale the largest number of a tensor of such a layer."""
+    if module == "policy":
+        policy = modules.policies[PolicyKind.GENERALIST]
+        assert isinstance(policy, VLAPolicy)
+        policy.network = copy.deepcopy(policy.network)
     tensor = next(iter(_inside(modules, module).parameters())).data.view(-1)
     tensor[int(tensor.abs().argmax())] *= WEIGHT_FACTOR
 

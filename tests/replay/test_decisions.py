@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,9 +64,11 @@ def test_today_decides_as_then(run: Run, modules: Modules) -> None:
 
 
 def test_one_changed_weight_is_found_at_the_first_chunk_of_its_policy(run: Run, modules: Modules) -> None:
-    network = modules.policies[PolicyKind.GENERALIST].network  # type: ignore[attr-defined]
+    policy = modules.policies[PolicyKind.GENERALIST]
+    network = copy.deepcopy(policy.network)  # type: ignore[attr-defined]
     weight = next(iter(network.parameters())).data.view(-1)
     weight[int(weight.abs().argmax())] *= 1.01
+    policy.network = network  # type: ignore[attr-defined]
     first = replay_decisions(run, modules).first
     assert first is not None
     generalist = [s for s in run.named(names.CHUNK) if s.attributes[names.ROUTE] == "generalist"]

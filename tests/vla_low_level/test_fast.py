@@ -83,6 +83,7 @@ def test_weights_that_are_exchanged_are_the_ones_that_decide(shipped, seen) -> N
     wrong = policy.act(seen, TOLD).chunk.actions
     right = clean.act(seen, TOLD).chunk.actions
     assert np.abs(wrong - right).max() > 1e-3
+    assert policy._fast[spoilt] is not None
     policy.network, policy._chunks = shipped, 0
     np.testing.assert_array_equal(policy.act(seen, TOLD).chunk.actions, right)
 

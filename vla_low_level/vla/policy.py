@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class VLAPolicy:
         policy_id: Name and the beginning of the weights' sha256.
         cameras: Pictures that it needs.
         replan_rows: Rows to carry out before it looks again.
-        network: The weights.
+        network: The weights. Another network may take their place; changed in place they are not noticed.
     """
 
     cameras = ("table", "wrist")
@@ -73,7 +74,8 @@ class VLAPolicy:
         self.policy_id = name
         self.replan_rows = min(replan_rows, network.config.horizon)
         self.network = network
-        self._whole, self._fast = network, Fast(network) if fits(network.config) else None
+        self._fast = WeakKeyDictionary[VLANetwork, Fast | None]()
+        self._quick()
         self._encoder = SentenceEncoder()
         self._embodiment = torch.tensor([known.index(embodiment)])
         self._seed, self._subgoals, self._chunks = seed, 0, 0
@@ -201,10 +203,15 @@ class VLAPolicy:
         )
         noise = rng.standard_normal((len(given.state), DRAWS, *flow.shape), dtype=np.float32)
         start = torch.from_numpy(noise) * self.network.config.noise
-        if self._fast is not None and len(start) == 1 and self.network is self._whole:
-            return self._fast(given, start)
-        drawn: Drawn = Forward(self.network)(given, start)
+        quick = self._quick() if len(start) == 1 else None
+        drawn: Drawn = (quick or Forward(self.network))(given, start)
         return drawn
+
+    def _quick(self) -> Fast | None:
+        """The quick pass of the present network, prepared once for each."""
+        if self.network not in self._fast:
+            self._fast[self.network] = Fast(self.network) if fits(self.network.config) else None
+        return self._fast[self.network]
 
 
 def _picture(images: Mapping[str, CameraImage], name: str, size: tuple[int, int]) -> CameraImage:
