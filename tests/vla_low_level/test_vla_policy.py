@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sim.demos.episode import Stage
+from sim.demos.phrases import every_sentence
 from sim.layout import resolve
 from sim.scene import SceneSpec
 from traces.errors import TandemError
@@ -75,6 +76,15 @@ def _code(policy, observation, text: str) -> str:
 )
 def test_words_that_are_no_subgoal_are_refused(policy, observation, text) -> None:
     assert _code(policy, observation, text) == "SUBGOAL_UNCLEAR"
+
+
+def test_what_it_was_trained_on_is_understood() -> None:
+    policy = VLAPolicy.from_pretrained()
+    said = every_sentence("train")
+    things = ("cube", "cup", "plate", "spoon", "bottle")
+    plain = [text for text in said if not any(thing in text for thing in things)]
+    for text in [*(t for t in plain if "light" in t or "drawer" in t), *said[::101]]:
+        policy.told(text)
 
 
 def test_a_missing_or_small_picture_is_refused(policy, observation) -> None:

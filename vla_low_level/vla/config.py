@@ -53,7 +53,7 @@ class VLAConfig(BaseModel):
     euler_steps: int = Field(default=4, ge=1, le=64)
     noise: float = Field(default=1.0, ge=0.0)
     known_sentences: int = Field(default=256, ge=1)
-    least_known: float = Field(default=0.58, ge=-1.0, le=1.0)
+    least_known: float = Field(default=0.55, ge=-1.0, le=1.0)
     scale_text: bool = True
     state_mean: tuple[float, ...] = (0.0,) * STATE_DIM
     state_std: tuple[float, ...] = (1.0,) * STATE_DIM
