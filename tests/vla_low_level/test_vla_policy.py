@@ -81,9 +81,7 @@ def test_words_that_are_no_subgoal_are_refused(policy, observation, text) -> Non
 def test_what_it_was_trained_on_is_understood() -> None:
     policy = VLAPolicy.from_pretrained()
     said = every_sentence("train")
-    things = ("cube", "cup", "plate", "spoon", "bottle")
-    plain = [text for text in said if not any(thing in text for thing in things)]
-    for text in [*(t for t in plain if "light" in t or "drawer" in t), *said[::101]]:
+    for text in [*(text for text in said if "light" in text or "drawer" in text), *said[::101]]:
         policy.told(text)
 
 
