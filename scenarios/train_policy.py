@@ -33,6 +33,7 @@ from sim.demos.record import Order, record_glances, record_scene
 from vla_low_level.action import ACTION_DIM
 from vla_low_level.dataset.assemble import part_path
 from vla_low_level.dataset.schema import ACTION, AHEAD, STATE
+from vla_low_level.nouns import Colour
 from vla_low_level.vla.batches import Batch, draw
 from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.losses import WEIGHTS
@@ -112,10 +113,11 @@ class School:
 
 
 def some_words(encoder: SentenceEncoder) -> Tensor:
-    """Features [n, 384] of sentences that can be said, of every kind."""
+    """Features [n, 384] of sentences that can be said; all of those about no coloured thing, which are few."""
     said = every_sentence("train")
+    plain = [text for text in said if not any(colour.value in text for colour in Colour)]
     chosen = np.random.default_rng([0x30D]).permutation(len(said))[:WORDS]
-    return encoder.encode([said[int(k)] for k in chosen])
+    return encoder.encode([*plain, *(said[int(k)] for k in chosen)])
 
 
 def learn(
