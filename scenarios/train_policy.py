@@ -113,7 +113,7 @@ class School:
 
 
 def some_words(encoder: SentenceEncoder) -> Tensor:
-    """Features [n, 384] of sentences that can be said; all of those about no coloured thing, which are few."""
+    """Features [n, 384] of sentences that can be said; all of the few that are about no coloured thing."""
     said = every_sentence("train")
     plain = [text for text in said if not any(colour.value in text for colour in Colour)]
     chosen = np.random.default_rng([0x30D]).permutation(len(said))[:WORDS]
