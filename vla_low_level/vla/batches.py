@@ -36,6 +36,9 @@ from vla_low_level.vla.text import SentenceEncoder
 
 # The close look is trained around places that are a little wrong, as the heat-map's are.
 LOOK_JITTER_PX = 2.5
+# Of the words' features, which have unit length: half of what sentences differ by, so that one which was never
+# heard is taken for one near it.
+WORDS_STD = 0.02
 TASK, FRAME = "task_index", "frame_index"
 ROUGH_M = (0.03, 0.03, 0.02)
 LEARNED = (STATE, AHEAD, CAMERA, TARGET, TARGET_YAW, TABLE_UV, WRIST_UV, EMBODIMENT, DONE)
@@ -102,7 +105,7 @@ class Batches:
         return len(self.numbers[STATE])
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
-        """A batch of frames, uniformly; light and tint vary."""
+        """A batch of frames, uniformly; light, tint and words vary."""
         return self.at(rng.integers(0, len(self), size), rng)
 
     def at(self, indices: NDArray[np.int64], rng: np.random.Generator | None) -> Batch:
@@ -111,6 +114,7 @@ class Batches:
         found = {name: self.numbers[name][k] for name in LEARNED}
         table, wrist = (self._picture(name, k) for name in (TABLE, WRIST))
         look, rough = found[TABLE_UV], torch.zeros(len(k), 3, device=k.device)
+        text = self.text[self.numbers[TASK][k]]
         if rng is not None:
             gain, shift = (
                 rng.uniform(0.85, 1.15, (2, len(k), 3, 1, 1)),
@@ -120,11 +124,12 @@ class Batches:
             wrist = wrist * self._told(gain[1]) + self._told(shift[1])
             look = look + self._told(rng.normal(0, LOOK_JITTER_PX, look.shape))
             rough = self._told(rng.normal(0, ROUGH_M, rough.shape))
+            text = text + self._told(rng.normal(0, WORDS_STD, tuple(text.shape)))
         inputs = Inputs(
             table.contiguous(memory_format=torch.channels_last),
             wrist.contiguous(memory_format=torch.channels_last),
             found[STATE],
-            self.text[self.numbers[TASK][k]],
+            text,
             found[CAMERA],
             found[EMBODIMENT],
         )
