@@ -36,8 +36,8 @@ from vla_low_level.vla.text import SentenceEncoder
 
 # The close look is trained around places that are a little wrong, as the heat-map's are.
 LOOK_JITTER_PX = 2.5
-# Of the words' features, which have unit length: half of what sentences differ by, so that one which was never
-# heard is taken for one near it.
+# Of the words' features, which have unit length: half of what sentences differ by, so that one that was
+# never heard is taken for one near it.
 WORDS_STD = 0.02
 TASK, FRAME = "task_index", "frame_index"
 ROUGH_M = (0.03, 0.03, 0.02)
