@@ -21,12 +21,11 @@ from rich.console import Console
 from rich.progress import track
 
 from scenarios.statistics import wilson
-from scenarios.taught import read_part
+from scenarios.taught import Taught, read_part
 from sim.demos.glance import draw_glances
-from sim.demos.record import Order, record_glances
+from sim.demos.record import Order, record_shown
 from sim.demos.tasks import Kind
 from vla_low_level.dataset.assemble import part_path
-from vla_low_level.vla.batches import LEARNED, TASK, Batches, held
 from vla_low_level.vla.network import VLANetwork
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
 from vla_low_level.vla.text import SentenceEncoder
@@ -40,14 +39,15 @@ def looked(
     network: VLANetwork, seed: int, folder: Path, encoder: SentenceEncoder
 ) -> list[tuple[Kind, float, float]]:
     """Every glance at a scene: the skill, how far off the chosen place is, px, and the target, m."""
-    kinds = [shown.task.kind for shown in draw_glances(seed)]
-    if not kinds:
+    glances = list(draw_glances(seed))
+    if not glances:
         return []
-    record_glances(Order(folder, seed))
-    part = read_part("glances", part_path(folder, seed))
-    numbers = {name: torch.from_numpy(part.numbers[name].copy()) for name in (*LEARNED, TASK)}
-    pictures = {name: held(torch.from_numpy(pixels)) for name, pixels in part.pixels.items()}
-    batches = Batches(numbers, pictures, network.config.horizon, encoder.encode(part.said))
+    record_shown(Order(folder, seed), glances)
+    taught = Taught(network.config.horizon, "cpu", encoder)
+    taught.add(read_part("glances", part_path(folder, seed)))
+    taught.take()
+    batches, kinds = taught.batches, [shown.task.kind for shown in glances]
+    assert batches is not None
     found: list[tuple[Kind, float, float]] = []
     for first in range(0, len(kinds), FRAMES_A_PASS):
         indices = np.arange(first, min(first + FRAMES_A_PASS, len(kinds)))

@@ -10,8 +10,8 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from sim.arm import FINGER_STROKE_M
-from sim.demos.imagined import ahead, imagined
-from sim.demos.judge import BEYOND_M, Situation, hopeless, look, succeeded
+from sim.demos.imagined import ahead, done, imagined
+from sim.demos.judge import hopeless, look
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import MOVE_M, RATE_HZ, TURN_RAD, Aim, Teacher
 from sim.scene import PlacedScene
@@ -129,36 +129,29 @@ def play(
     for k in range(MAX_ROWS[task.kind] + REST_ROWS):
         observation = stage.body.observe(CAMERAS)
         now = look(stage.world)
-        done = _done(task, now, start, observation)
-        row, aim = teacher.row(now, observation.proprioception)
-        if done:
-            row[:6] = 0.0
-            rest += 1
-        executed = row
-        if driven and driver is not None and not done:
+        at = imagined(teacher, now, observation.proprioception, stage.placed.places)
+        chunk, ended = ahead(teacher, at, start), done(at, start)
+        rest += ended
+        executed = row = chunk[0]
+        if driven and driver is not None and not ended:
             choice = driver(observation, k)
             driven = choice is not None
             executed = row if choice is None else choice
-        elif noise and not done:
+        elif noise and not ended:
             burst = (
                 burst - 1
                 if burst
                 else int(rng.random() < BURST_CHANCE) * int(rng.integers(1, BURST_ROWS + 1))
             )
             executed = noisy(row, task, rng) if burst else row
-        chunk = ahead(teacher, imagined(teacher, now, observation.proprioception, stage.placed.places), start)
-        note(frames, observation, chunk, aim, done=done, followed=executed is row)
+        aim = teacher.aim(now, observation.proprioception)
+        note(frames, observation, chunk, aim, done=ended, followed=executed is row)
         if rest >= REST_ROWS:
             return frames
         if hopeless(task, now):
             break
         stage.do(executed)
     return frames if driven else None
-
-
-def _done(task: Task, now: Situation, start: Situation, observation: Observation) -> bool:
-    x, y, z = (float(v) for v in observation.proprioception.ee_position_m)
-    return succeeded(task, now, start, (x, y, z), beyond_m=BEYOND_M)
 
 
 def noisy(row: F32, task: Task, rng: np.random.Generator) -> F32:

@@ -151,9 +151,7 @@ def _asides(stage: Stage, task: Task, at: Imagined, seen: Observation, rng: np.r
 
 
 def _frame(seen: Observation, teacher: Teacher, at: Imagined, start: Situation) -> Frames:
-    _, aim = teacher.row(at.now, at.body)
-    frames = Frames()
-    # Nobody follows it: there are no rows to come.
+    frames, aim = Frames(), teacher.aim(at.now, at.body)
     note(frames, seen, ahead(teacher, at, start), aim, done=done(at, start), followed=False)
     return frames
 

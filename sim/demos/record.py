@@ -71,15 +71,16 @@ class Recorded:
 
 def record_scene(order: Order, pilot: Pilot | None = None) -> Recorded:
     """Record one scene into its part; with a pilot, what the teacher would do where that leads."""
-    return _record(order, draw_chain(order.seed, arm=order.arm, only=order.only, pilot=pilot))
+    return record_shown(order, draw_chain(order.seed, arm=order.arm, only=order.only, pilot=pilot))
 
 
 def record_glances(order: Order) -> Recorded:
     """Record all that could be asked in one scene, one frame each, into its part."""
-    return _record(order, draw_glances(order.seed, arm=order.arm, only=order.only))
+    return record_shown(order, draw_glances(order.seed, arm=order.arm, only=order.only))
 
 
-def _record(order: Order, demonstrations: Iterable[Demonstration]) -> Recorded:
+def record_shown(order: Order, demonstrations: Iterable[Demonstration]) -> Recorded:
+    """Record demonstrations as they come into the order's part."""
     rows: list[dict[str, Any]] = []
     texts: list[tuple[str, ...]] = []
     pictures = _Pictures()
