@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
@@ -185,13 +186,13 @@ def nonsense(args: argparse.Namespace, console: Console) -> dict[str, object]:
     """Words that are no subgoal: every one that the policy would act on."""
     import yaml
 
-    from sim.demos.phrases import every_sentence
+    from sim.demos.phrases import some_sentences
 
     del console
     policy = _policy(args.weights, args.arm)
     said = yaml.safe_load((Path(__file__).parent / "nonsense.yaml").read_text(encoding="utf-8"))
     refused = [text for text in said if not _understood(policy, text)]
-    held_out = every_sentence("held_out")
+    held_out = some_sentences(2000, np.random.default_rng([0x30E]), "held_out")
     known = [text for text in held_out if _understood(policy, text)]
     return {
         "refused": {

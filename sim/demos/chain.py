@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim.demos.episode import Frames, Pilot, Stage, play
 from sim.demos.judge import Situation, is_on, look
-from sim.demos.phrases import wordings
+from sim.demos.phrases import wording
 from sim.demos.tasks import PUSHABLE, STACKABLE, Kind, Task
 from sim.layout import resolve
 from sim.scene import BUTTON_M, CABINET_M, DrawerSpec, LampSpec, ObjectSpec, PlacedScene, SceneSpec, Variation
@@ -39,19 +39,19 @@ CATEGORY_WEIGHTS = {
 }
 # One skill alone is shown in so many scenes: else what needs room or furniture would be rare.
 FOCUS: tuple[tuple[Kind | None, float], ...] = (
-    (None, 0.30),
-    (Kind.PLACE_ON, 0.26),
-    (Kind.PUSH, 0.20),
+    (None, 0.36),
+    (Kind.PLACE_ON, 0.24),
+    (Kind.PUSH, 0.18),
     (Kind.OPEN_DRAWER, 0.08),
-    (Kind.CLOSE_DRAWER, 0.06),
-    (Kind.PRESS, 0.10),
+    (Kind.CLOSE_DRAWER, 0.07),
+    (Kind.PRESS, 0.07),
 )
 # Share of the things that lie in their fixtures already, at most.
 MOST_STORED = 0.6
 TASKS = 4
 # Draws for each of them, when one skill alone is wanted and may not come up.
 TRIES = 4
-# Ways to say each subgoal that a dataset remembers, so that a policy learns words rather than sentences.
+# Ways to say a subgoal that a dataset remembers, at most: a policy shall learn words rather than sentences.
 WORDINGS = 8
 CORRIDOR_M = 0.085
 FITS = {
@@ -90,7 +90,7 @@ def draw_scene(rng: np.random.Generator, seed: int, arm: str, only: Kind | None 
     Where one skill alone is wanted, the scene has what it needs, and room for it.
     """
     furnished = rng.random() < 0.55
-    count = int(rng.integers(2, 5)) if furnished else int(rng.integers(2, 8))
+    count = int(rng.integers(2, 5)) if furnished else int(rng.integers(3, 9))
     names, weights = list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values())
     if only is Kind.PUSH:
         furnished, count, names, weights = False, 1 + count // 4, list(PUSHABLE), [0.5, 0.5]
@@ -181,8 +181,8 @@ def _tasks(
             continue
         for task in tasks:
             try:
-                said = wordings(task, look(stage.world).scene.objects)
-                texts = tuple(str(text) for text in rng.permutation(said)[:WORDINGS])
+                objects = look(stage.world).scene.objects
+                texts = tuple(dict.fromkeys(wording(task, objects, rng) for _ in range(WORDINGS)))
                 if task.kind not in (Kind.PLACE_IN, Kind.PLACE_ON):
                     scatter(stage, task, rng)
                 driver = pilot(stage.placed.arm, texts[0], rng) if pilot else None

@@ -36,7 +36,7 @@ from sim.demos.episode import (
 )
 from sim.demos.imagined import Imagined, ahead, done, imagined
 from sim.demos.judge import Situation, look
-from sim.demos.phrases import wordings
+from sim.demos.phrases import wording
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import Teacher
 from vla_low_level.observation import Observation
@@ -85,8 +85,7 @@ def _chain(stage: Stage, rng: np.random.Generator, about: Kind | None) -> Asked:
         scatter(stage, tasks[0], rng)
         now, body = look(stage.world), stage.body.observe().proprioception
         for task in tasks:
-            said = wordings(task, now.scene.objects)
-            text, teacher = str(rng.choice(said)), Teacher(task, stage.placed, now, body)
+            text, teacher = wording(task, now.scene.objects, rng), Teacher(task, stage.placed, now, body)
             path = _path(imagined(teacher, now, body, stage.placed.places), teacher, now, rng)
             if not done(path[-1], now):
                 return
@@ -143,11 +142,11 @@ def _asides(stage: Stage, task: Task, at: Imagined, seen: Observation, rng: np.r
     for k in rng.permutation(len(others))[:ASIDES]:
         try:
             teacher = Teacher(others[k], stage.placed, now, body)
-            said = wordings(others[k], now.scene.objects)
+            text = wording(others[k], now.scene.objects, rng)
         except LookupError:
             continue
         aside = imagined(teacher, now, body, stage.placed.places)
-        yield others[k], str(rng.choice(said)), _frame(seen, teacher, replace(aside, drift_m=at.drift_m), now)
+        yield others[k], text, _frame(seen, teacher, replace(aside, drift_m=at.drift_m), now)
 
 
 def _frame(seen: Observation, teacher: Teacher, at: Imagined, start: Situation) -> Frames:

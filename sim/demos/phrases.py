@@ -8,15 +8,20 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from sim.demos.tasks import Kind, Task
+from sim.demos.tasks import STACKABLE, Kind, Task
 from vla_low_level.nouns import Category, Colour, Place, Side, Switch
 from vla_low_level.telling_apart import Thing, qualifier
 
 Split = Literal["train", "held_out"]
 SUBGOALS = Path(__file__).parent / "subgoals.yaml"
+# Of the held-out wordings so many have a held-out noun in a trained sentence.
+HELD_OUT_NOUNS = 0.3
+# How often a trained wording is just the planner's.
+PLAINLY = 0.2
 
 
 class Wordings(BaseModel):
@@ -48,27 +53,32 @@ def phrasebook() -> Phrasebook:
     return Phrasebook.model_validate(yaml.safe_load(SUBGOALS.read_text(encoding="utf-8")))
 
 
-def wordings(task: Task, objects: Sequence[Thing], split: Split = "train") -> list[str]:
-    """Every way to say a task; the first is how the planner says it.
-
-    A held-out wording has a held-out sentence around trained nouns, or a held-out noun in it.
-    """
-    book = phrasebook()
-    sentences = book.templates[task.kind]
+def wordings(task: Task, objects: Sequence[Thing]) -> list[str]:
+    """Every trained way to say a task; the first is how the planner says it."""
     slots = _slots(task, objects, "train")
-    if split == "train":
-        return _filled(sentences.train, slots)
-    return _filled(sentences.held_out, slots) + _filled(
-        sentences.train[:2], _slots(task, objects, "held_out")
-    )
-
-
-def _filled(sentences: Sequence[str], slots: Mapping[str, Sequence[str]]) -> list[str]:
     return [
         sentence.format(**dict(zip(slots, values, strict=True)))
-        for sentence in sentences
+        for sentence in phrasebook().templates[task.kind].train
         for values in product(*slots.values())
     ]
+
+
+def wording(task: Task, objects: Sequence[Thing], rng: np.random.Generator, split: Split = "train") -> str:
+    """One way to say a task, drawn: the planner's, or every sentence and noun as often as the next.
+
+    A held-out wording has a held-out sentence around trained nouns, or a held-out noun in a trained one.
+    """
+    sentences, slots = phrasebook().templates[task.kind], _slots(task, objects, "train")
+    if split == "train" and rng.random() < PLAINLY:
+        return sentences.train[0].format(**{name: words[0] for name, words in slots.items()})
+    if split == "held_out" and rng.random() < HELD_OUT_NOUNS:
+        return _drawn(sentences.train[:2], _slots(task, objects, "held_out"), rng)
+    return _drawn(sentences.of(split), slots, rng)
+
+
+def _drawn(sentences: Sequence[str], slots: Mapping[str, Sequence[str]], rng: np.random.Generator) -> str:
+    values = {name: str(rng.choice(words)) for name, words in slots.items()}
+    return str(rng.choice(sentences)).format(**values)
 
 
 def _slots(task: Task, objects: Sequence[Thing], split: Split) -> dict[str, list[str]]:
@@ -92,22 +102,17 @@ def _slots(task: Task, objects: Sequence[Thing], split: Split) -> dict[str, list
     return slots
 
 
-def every_sentence(split: Split) -> list[str]:
-    """All subgoals that can be said of any scene, for the text statistics; without qualifiers."""
-    book, found = phrasebook(), []
-    nouns = [f"{c.value} {n}" for k in Category for n in book.objects[k].of("train") for c in Colour]
-    for kind in Kind:
-        for sentence in book.templates[kind].of(split):
-            gaps = {
-                "object": nouns if "{object}" in sentence else [""],
-                "base": [n for n in nouns if "plate" in n or "cube" in n] if "{base}" in sentence else [""],
-                "place": [n for w in book.places.values() for n in w.of("train")]
-                if "{place}" in sentence
-                else [""],
-                "side": [s.value for s in Side] if "{side}" in sentence else [""],
-                "switch": [s.value for s in Switch] if "{switch}" in sentence else [""],
-            }
-            found += [
-                sentence.format(**dict(zip(gaps, values, strict=True))) for values in product(*gaps.values())
-            ]
-    return found
+def some_sentences(count: int, rng: np.random.Generator, split: Split = "train") -> list[str]:
+    """Subgoals that can be said of some scene, every kind in turn; without qualifiers."""
+    book, kinds = phrasebook(), list(Kind)
+    nouns = {
+        k: [f"{c.value} {noun}" for noun in words.train for c in Colour] for k, words in book.objects.items()
+    }
+    gaps = {
+        "object": [noun for of_kind in nouns.values() for noun in of_kind],
+        "base": [noun for _, base in STACKABLE for noun in nouns[base]],
+        "place": [noun for words in book.places.values() for noun in words.train],
+        "side": [side.value for side in Side],
+        "switch": [switch.value for switch in Switch],
+    }
+    return [_drawn(book.templates[kinds[k % len(kinds)]].of(split), gaps, rng) for k in range(count)]

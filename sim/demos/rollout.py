@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sim.demos.chain import TASKS, TRIES, draw_stage, draw_tasks, reachable, scatter
 from sim.demos.episode import EXPIRY_S, MAX_ROWS, Stage
 from sim.demos.judge import Situation, hopeless, look, succeeded
-from sim.demos.phrases import Split, wordings
+from sim.demos.phrases import Split, wording
 from sim.demos.tasks import Kind, Task
 from sim.demos.teacher import Teacher
 from traces.errors import TandemError
@@ -135,13 +135,13 @@ def trials(
             for task in tasks:
                 tried.add(task)
                 try:
-                    said = wordings(task, look(stage.world).scene.objects, split)
+                    text = wording(task, look(stage.world).scene.objects, rng, split)
                     if task.object is None or look(stage.world).held is None:
                         scatter(stage, task, rng)
                     feasible(stage, task)
                 except LookupError:
                     return
-                trial = attempt(stage, task, str(rng.choice(said)), policy)
+                trial = attempt(stage, task, text, policy)
                 yield trial
                 if not trial.succeeded:
                     break
@@ -171,10 +171,10 @@ def named_instead(
                 return
             pair = [table[int(k)] for k in rng.permutation(len(table))[:2]]
             task = Task(Kind.PICK, pair[which].id)
-            said = wordings(task, table, split)
+            text = wording(task, table, rng, split)
             scatter(stage, Task(Kind.PICK, pair[0].id), rng)
             feasible(stage, task)
-            trial = attempt(stage, task, said[int(rng.integers(len(said)))], policy_for(stage.placed.arm))
+            trial = attempt(stage, task, text, policy_for(stage.placed.arm))
             hand = stage.body.observe().proprioception.ee_position_m
             yield replace(trial, kept=_goes_to(trial.end, hand) == task.object)
         except LookupError:
