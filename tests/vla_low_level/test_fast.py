@@ -30,7 +30,7 @@ def seen():
     stage.close()
 
 
-def given(seed: int, config: VLAConfig) -> tuple[Inputs, torch.Tensor]:
+def given(seed: int, config: VLAConfig) -> tuple[Inputs, torch.Tensor, torch.Tensor]:
     torch.manual_seed(seed)
     camera = torch.tensor([[190.0, 190, 96.5, 63.5, 1, 0, 0, 0.95, 0, -1, 0, 0, 0, 0, -1, 1.1]])
     inputs = Inputs(
@@ -41,13 +41,13 @@ def given(seed: int, config: VLAConfig) -> tuple[Inputs, torch.Tensor]:
         camera,
         torch.tensor([seed % 3]),
     )
-    return inputs, torch.randn(1, DRAWS, config.horizon, 7)
+    return inputs, torch.randn(1, DRAWS, config.horizon, 7), torch.rand(1, *config.heat_cells)
 
 
 def same(network: VLANetwork, seed: int) -> None:
-    inputs, noise = given(seed, network.config)
+    example = given(seed, network.config)
     with torch.inference_mode():
-        slow, quick = Forward(network)(inputs, noise), Fast(network)(inputs, noise)
+        slow, quick = Forward(network)(*example), Fast(network)(*example)
     for name, one, other in zip(slow._fields, slow, quick, strict=True):
         assert one.shape == other.shape, name
         torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3, msg=name)

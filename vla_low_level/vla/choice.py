@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vla_low_level.vla.vision import STRIDE, crop
+from vla_low_level.vla.config import STRIDE
+from vla_low_level.vla.memory import RECALL, recalled
+from vla_low_level.vla.vision import crop
 
 PLACES = 8
 # Places proposed lie at least this many cells apart.
@@ -64,17 +66,20 @@ class Choice(nn.Module):
         # "The left one" is left of what else would fit.
         self.among = nn.Sequential(nn.Linear(2 + COMMON, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
 
-    def forward(self, image: Tensor, heat: Tensor, text: Tensor) -> Chosen:
+    def forward(self, image: Tensor, heat: Tensor, text: Tensor, remembered: Tensor | None = None) -> Chosen:
         """Propose and score.
 
         Args:
             image: [B, 3, H, W], 0..1.
             heat: [B, h, w], logits.
             text: [B, t], the sentence.
+            remembered: [B, h, w], 0..1, where it was taken to be; None for a first look.
         """
-        cells, places, hot = propose(heat)
-        pieces = crop(image, places.flatten(0, 1), self.side)
-        return Chosen(cells, places, self.score(pieces, places, hot, text))
+        cells, places, hot = propose(heat if remembered is None else heat + RECALL * remembered)
+        scores = self.score(crop(image, places.flatten(0, 1), self.side), places, hot, text)
+        if remembered is not None:
+            scores = scores + recalled(remembered, cells)
+        return Chosen(cells, places, scores)
 
     def score(self, pieces: Tensor, places_px: Tensor, hot: Tensor, text: Tensor) -> Tensor:
         """Logits [B, k].

@@ -9,6 +9,8 @@ from vla_low_level.state import STATE_DIM
 
 TYPE = "tandem-vla"
 TEXT_DIM = 384
+# Pixels to a cell of a heat-map.
+STRIDE = 4
 
 
 class VLAConfig(BaseModel):
@@ -50,7 +52,7 @@ class VLAConfig(BaseModel):
     condition: int = 384
     blocks: int = 3
     embodiments: tuple[str, ...] = ("panda", "kuka_iiwa", "xarm6")
-    euler_steps: int = Field(default=4, ge=1, le=64)
+    euler_steps: int = Field(default=2, ge=1, le=64)
     noise: float = Field(default=1.0, ge=0.0)
     known_sentences: int = Field(default=256, ge=1)
     least_known: float = Field(default=0.55, ge=-1.0, le=1.0)
@@ -59,3 +61,8 @@ class VLAConfig(BaseModel):
     state_std: tuple[float, ...] = (1.0,) * STATE_DIM
     action_mean: tuple[float, ...] = (0.0,) * ACTION_DIM
     action_std: tuple[float, ...] = (1.0,) * ACTION_DIM
+
+    @property
+    def heat_cells(self) -> tuple[int, int]:
+        """Rows and columns of the table camera's heat-map."""
+        return self.table_px[0] // STRIDE, self.table_px[1] // STRIDE

@@ -64,9 +64,9 @@ class Fast:
         )
         self._names = [given.name for given in self._session.get_inputs()]
 
-    def __call__(self, given: Inputs, noise: Tensor) -> Drawn:
+    def __call__(self, given: Inputs, noise: Tensor, remembered: Tensor) -> Drawn:
         """As `Forward`, for a batch of one."""
-        told = (value.contiguous().numpy() for value in (*given, noise))
+        told = (value.contiguous().numpy() for value in (*given, noise, remembered))
         feed = dict(zip(self._names, told, strict=True))
         return Drawn(*(torch.from_numpy(value) for value in self._session.run(None, feed)))
 
@@ -80,6 +80,7 @@ def _weights(forward: Forward) -> dict[str, NDArray[np.float32]]:
 def write_graph(path: Path) -> None:
     """Export the default architecture, without weights. The same versions give the same bytes."""
     import onnx
+    import onnxscript
 
     config = VLAConfig()
     forward = Forward(VLANetwork(config).eval())
@@ -92,13 +93,24 @@ def write_graph(path: Path) -> None:
         torch.zeros(1, dtype=torch.int64),
     )
     noise = torch.zeros(1, DRAWS, config.horizon, ACTION_DIM)
-    program = torch.onnx.export(forward, (given, noise), dynamo=True, optimize=False, verbose=False)
+    example = (given, noise, torch.zeros(1, *config.heat_cells))
+    program = torch.onnx.export(forward, example, dynamo=True, optimize=False, verbose=False)
     assert program is not None
     model: Any = program.model_proto
-    names = _weights(forward)
-    for tensor in model.graph.initializer:
-        if tensor.name in names:
-            _outside(tensor, onnx.TensorProto.EXTERNAL)
+    # The optimiser would take weights for constants and work out what follows from them: they are hidden
+    # from it among the inputs.
+    names, graph = _weights(forward), model.graph
+    weights = [tensor for tensor in graph.initializer if tensor.name in names]
+    for tensor in weights:
+        graph.initializer.remove(tensor)
+        graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, FLOAT, tensor.dims))
+    model = onnxscript.optimizer.optimize(model)
+    graph = model.graph
+    for given_too in [value for value in graph.input if value.name in names]:
+        graph.input.remove(given_too)
+    for tensor in weights:
+        _outside(tensor, onnx.TensorProto.EXTERNAL)
+        graph.initializer.append(tensor)
     for node in model.graph.node:
         node.ClearField("metadata_props")
         node.ClearField("doc_string")

@@ -58,11 +58,11 @@ class FlowHead(nn.Module):
         return [cast(_Block, block).adapt(told) for block in self.blocks]
 
     def velocity(self, chunk: Tensor, adapted: list[Tensor]) -> Tensor:
-        """Velocities [B, H, A] of chunks [B, H, A]."""
-        x = self.into(chunk.flatten(1))
+        """Velocities [..., H, A] of chunks [..., H, A]; `adapted` is broadcast to them."""
+        x = self.into(chunk.flatten(-2))
         for block, told in zip(self.blocks, adapted, strict=True):
             x = block(x, told)
-        out: Tensor = self.out(self.norm(x)).view(-1, *self.shape)
+        out: Tensor = self.out(self.norm(x)).view_as(chunk)
         return out
 
 
@@ -73,19 +73,22 @@ def _waves(time: Tensor) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
-def sample(head: FlowHead, condition: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """Chunks [B, D, H, A], D for each condition [B, c], from noise of that shape by Euler's method.
+def schedule(head: FlowHead, condition: Tensor, steps: int) -> list[list[Tensor]]:
+    """What time and conditions [B, c] do to the network at each of `steps` + 1 times from 0 to 1.
 
-    What time and condition do to the network is computed once for all steps and draws.
+    Worked out at once: it is the same for every chunk that is drawn, and reads most of the weights.
     """
-    many, draws = noise.shape[:2]
-    times = torch.arange(steps, device=noise.device).repeat_interleave(many) / steps
-    adapted = [told.view(steps, many, 1, -1) for told in head.adapted(times, condition.repeat(steps, 1))]
-    chunk = noise.flatten(0, 1)
-    for k in range(steps):
-        told = [part[k].expand(-1, draws, -1).flatten(0, 1) for part in adapted]
-        chunk = chunk + head.velocity(chunk, told) / steps
-    return chunk.view_as(noise)
+    times = torch.arange(steps + 1, device=condition.device).repeat_interleave(len(condition)) / steps
+    adapted = head.adapted(times, condition.repeat(steps + 1, 1))
+    return [list(told) for told in zip(*(part.chunk(steps + 1) for part in adapted), strict=True)]
+
+
+def sample(head: FlowHead, told: list[list[Tensor]], noise: Tensor) -> Tensor:
+    """Chunks [B, D, H, A], D for each condition of a `schedule`, from noise, by Euler's method."""
+    chunk, steps = noise, len(told) - 1
+    for now in told[:-1]:
+        chunk = chunk + head.velocity(chunk, [part[:, None] for part in now]) / steps
+    return chunk
 
 
 def flow_loss(head: FlowHead, condition: Tensor, chunk: Tensor, noise: Tensor, time: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vla_low_level.vla.flow import sample
+from vla_low_level.vla.flow import sample, schedule
+from vla_low_level.vla.memory import remember
 from vla_low_level.vla.network import Inputs, VLANetwork
 from vla_low_level.vla.vision import entropy
 
@@ -23,6 +24,7 @@ class Drawn(NamedTuple):
         chunks: [B, D, H, 7], in their units; the first is carried out.
         strange: [B], mean square of where one Euler step from the first chunk back to the noise leads, in
             noise variances: the one-step form of logpZO (Xu et al. 2025, FAIL-Detect), on its own flow.
+        remembered: [B, h, w], where the target was taken to be, for the next look.
     """
 
     condition: Tensor
@@ -31,6 +33,7 @@ class Drawn(NamedTuple):
     unsure: Tensor
     chunks: Tensor
     strange: Tensor
+    remembered: Tensor
 
 
 class Forward(nn.Module):
@@ -40,14 +43,22 @@ class Forward(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, given: Inputs, noise: Tensor) -> Drawn:
-        """One pass; `noise` is [B, D, H, 7], with the variance that the flow starts from."""
+    def forward(self, given: Inputs, noise: Tensor, remembered: Tensor) -> Drawn:
+        """One pass.
+
+        Args:
+            given: What the policy is given.
+            noise: [B, D, H, 7], with the variance that the flow starts from.
+            remembered: [B, h, w], of the look before; zeros at first.
+        """
         network, config = self.network, self.network.config
-        seen = network.understand(given)
-        drawn = sample(network.flow, seen.condition, noise, config.euler_steps)
+        seen = network.understand(given, remembered=remembered)
+        told = schedule(network.flow, seen.condition, config.euler_steps)
+        drawn = sample(network.flow, told, noise)
         end = drawn[:, 0]
-        back = end - network.flow(end, torch.ones_like(seen.done), seen.condition)
+        back = end - network.flow.velocity(end, told[-1])
         strange = back.square().mean((1, 2)) / max(config.noise, 1e-3) ** 2
         unsure = torch.stack([entropy(seen.table.heat), entropy(seen.wrist.heat)], 1)
         chunks = network.denormalise(drawn)
-        return Drawn(seen.condition, seen.target_m, seen.done, unsure, chunks, strange)
+        after = remember(remembered, seen.chosen.cells, seen.chosen.scores)
+        return Drawn(seen.condition, seen.target_m, seen.done, unsure, chunks, strange, after)

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from vla_low_level.vla.batches import Batch
 from vla_low_level.vla.choice import choice_loss
+from vla_low_level.vla.config import STRIDE
 from vla_low_level.vla.flow import flow_loss
 from vla_low_level.vla.network import VLANetwork
-from vla_low_level.vla.vision import STRIDE
 
 HEAT_SIGMA_CELLS = 0.8
 POSITION_SCALE_M = 0.02

@@ -133,7 +133,11 @@ class VLANetwork(nn.Module):
         self.register_buffer("text_known", torch.zeros(self.config.known_sentences, TEXT_DIM))
 
     def understand(
-        self, given: Inputs, look_px: Tensor | None = None, rough_m: Tensor | None = None
+        self,
+        given: Inputs,
+        look_px: Tensor | None = None,
+        rough_m: Tensor | None = None,
+        remembered: Tensor | None = None,
     ) -> Understanding:
         """Look and decide where.
 
@@ -142,6 +146,7 @@ class VLANetwork(nn.Module):
             look_px: [B, 2], where to look closely; the heat-map decides when None.
             rough_m: [B, 3], added to the hand's position that looking is told. In training it keeps the
                 network from finding the target where the hand is, instead of where it sees it.
+            remembered: [B, h, w], where the table camera had the target before; None for a first look.
         """
         text = self.scaled(given.text)
         felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
@@ -150,7 +155,7 @@ class VLANetwork(nn.Module):
             rough = torch.cat([felt[:, :3] + rough_m / self.state_std[:3], felt[:, 3:]], 1)
         words = self._heard(text, rough, arm)
         maps, near_maps = self.table(given.table, words), self.wrist(given.wrist, words)
-        chosen = self.choice(given.table, maps.heat, text)
+        chosen = self.choice(given.table, maps.heat, text, remembered)
         spot = hottest(near_maps.heat)
         table, wrist = settle(maps, chosen.best()), settle(near_maps, spot)
         centre = (table.uv.detach() if look_px is None else look_px).floor()

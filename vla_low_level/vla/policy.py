@@ -18,7 +18,7 @@ from vla_low_level.observation import CameraImage, Observation
 from vla_low_level.policy import Instruction, PolicyOutput
 from vla_low_level.state import state_vector
 from vla_low_level.vla.fast import DRAWS, Fast, fits
-from vla_low_level.vla.flow import sample
+from vla_low_level.vla.flow import sample, schedule
 from vla_low_level.vla.forward import Drawn, Forward
 from vla_low_level.vla.network import Inputs, VLANetwork
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
@@ -79,6 +79,8 @@ class VLAPolicy:
         self._encoder = SentenceEncoder()
         self._embodiment = torch.tensor([known.index(embodiment)])
         self._seed, self._subgoals, self._chunks = seed, 0, 0
+        # Where the target was taken to be, and by which words.
+        self._remembered, self._words = torch.zeros(0), tuple[str, ...]()
 
     @classmethod
     def from_pretrained(cls, folder: Path | None = None, *, embodiment: str = "panda", seed: int = 0) -> Self:
@@ -88,7 +90,7 @@ class VLAPolicy:
 
     def reset(self) -> None:
         """A new subgoal begins."""
-        self._subgoals, self._chunks = self._subgoals + 1, 0
+        self._subgoals, self._chunks, self._words = self._subgoals + 1, 0, ()
 
     def act(self, observation: Observation, instruction: Instruction) -> PolicyOutput:
         """Choose the next chunk. Raises `TandemError` as `act_batch` does."""
@@ -105,7 +107,11 @@ class VLAPolicy:
                 `SUBGOAL_UNCLEAR` as `told` does.
         """
         given = [self._inputs(o, i.text) for o, i in zip(observations, instructions, strict=True)]
+        if self._words != (words := tuple(i.text for i in instructions)):
+            self._remembered = torch.zeros(len(words), *self.network.config.heat_cells)
+            self._words = words
         drawn = self._drawn(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
+        self._remembered = drawn.remembered
         chunks, done = drawn.chunks.numpy(), torch.sigmoid(drawn.done)
         outputs = [
             PolicyOutput(
@@ -191,7 +197,8 @@ class VLAPolicy:
         rng, flow = np.random.default_rng([self._seed, 0x5B6, draws]), self.network.flow
         noise = torch.from_numpy(rng.standard_normal((1, draws, *flow.shape), dtype=np.float32))
         condition = torch.from_numpy(np.array(embedding, np.float32))[None]
-        drawn = sample(flow, condition, noise * self.network.config.noise, self.network.config.euler_steps)
+        told = schedule(flow, condition, self.network.config.euler_steps)
+        drawn = sample(flow, told, noise * self.network.config.noise)
         apart: NDArray[np.float32] = self.network.denormalise(drawn)[0].numpy().std(0).mean(0)
         return apart
 
@@ -204,7 +211,7 @@ class VLAPolicy:
         noise = rng.standard_normal((len(given.state), DRAWS, *flow.shape), dtype=np.float32)
         start = torch.from_numpy(noise) * self.network.config.noise
         quick = self._quick() if len(start) == 1 else None
-        drawn: Drawn = (quick or Forward(self.network))(given, start)
+        drawn: Drawn = (quick or Forward(self.network))(given, start, self._remembered)
         return drawn
 
     def _quick(self) -> Fast | None:

@@ -25,8 +25,9 @@ from vla_low_level.vla.choice import (
     nearest,
     propose,
 )
+from vla_low_level.vla.config import STRIDE
 from vla_low_level.vla.network import VLANetwork
-from vla_low_level.vla.vision import STRIDE, crop
+from vla_low_level.vla.vision import crop
 
 MARGIN_PX = 4
 FRAMES_A_PASS = 64

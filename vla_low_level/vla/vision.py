@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 4
+from vla_low_level.vla.config import STRIDE
+
 WINDOW = 5
 
 
@@ -81,7 +82,7 @@ class CameraEncoder(nn.Module):
     def __init__(self, size_px: tuple[int, int], fine: int, middle: int, words: int) -> None:
         super().__init__()
         height, width = size_px[0] // (2 * STRIDE), size_px[1] // (2 * STRIDE)
-        self.stem = nn.Conv2d(3 * STRIDE * STRIDE, fine, 1)
+        self.stem = nn.Conv2d(3, fine, STRIDE, stride=STRIDE)
         self.fine = Residual(fine)
         self.down = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
         # Where in the picture: "on the left" means nothing to a convolution.
@@ -94,20 +95,21 @@ class CameraEncoder(nn.Module):
 
     def forward(self, image: Tensor, words: Tensor) -> Maps:
         """Pictures [B, 3, H, W], 0..1, and words [B, d]."""
-        fine = self.fine(self.stem(functional.pixel_unshuffle(image - 0.5, STRIDE)))
+        fine = self.fine(self.stem(image - 0.5))
         middle = self.down(fine) + self.place
         for block in self.middle:
             middle = block(middle, words)
         up = functional.interpolate(self.up(middle), scale_factor=2.0, mode="nearest")
         features = functional.silu(self.fuse(fine + up, words))
-        heat = torch.einsum("bchw,bc->bhw", self.heat(features), self.query(words)).float()
+        keys = self.heat(features)
+        heat = (self.query(words)[:, None] @ keys.flatten(2)).view(len(keys), *keys.shape[2:]).float()
         return Maps(heat, features, middle)
 
 
 def settle(maps: Maps, cell: Tensor) -> Seen:
     """Take the target to be around a cell [B] of the flattened heat-map."""
     uv, weights = locate(maps.heat, cell)
-    peak = torch.einsum("bchw,bhw->bc", maps.features.float(), weights)
+    peak = (maps.features.float().flatten(2) @ weights.flatten(1)[:, :, None]).squeeze(2)
     return Seen(maps.heat, uv, peak, maps.coarse.float().mean((2, 3)))
 
 
