@@ -237,5 +237,4 @@ def _picture(images: Mapping[str, CameraImage], name: str, size: tuple[int, int]
 
 
 def _tensor(image: CameraImage) -> Tensor:
-    pixels = torch.from_numpy(image.rgb.copy()).permute(2, 0, 1)[None].float() / 255.0
-    return pixels.contiguous(memory_format=torch.channels_last)
+    return torch.from_numpy(np.ascontiguousarray(image.rgb.transpose(2, 0, 1)))[None].float() / 255.0
