@@ -65,6 +65,16 @@ def test_words_change_what_is_done(policy, observation) -> None:
     assert np.linalg.norm(targets[0] - targets[1]) > 0.05
 
 
+def test_nothing_is_remembered_of_another_subgoal(policy, observation) -> None:
+    policy.reset()
+    first = policy.act(observation, PICK).features["target_m"]
+    for told in (Instruction("pick up the blue spoon"), Instruction("pick up the blue spoon"), PICK):
+        last = policy.act(observation, told).features["target_m"]
+    np.testing.assert_array_equal(first, last)
+    policy.reset()
+    np.testing.assert_array_equal(first, policy.act(observation, PICK).features["target_m"])
+
+
 def _code(policy, observation, text: str) -> str:
     with pytest.raises(TandemError) as caught:
         policy.act(observation, Instruction(text))
