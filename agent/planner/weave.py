@@ -79,11 +79,14 @@ def subject(goal: Predicate) -> str:
 
 
 def _in_order(goals: Sequence[Predicate], state: State, troubled: frozenset[str]) -> list[Predicate]:
-    """What stands on something goes before it; towers keep their order."""
+    """What is in the hand comes first, what stands on something before it; towers keep their order."""
     below = set(state.on.values())
-    return sorted(
-        goals, key=lambda g: (not isinstance(g, On) and subject(g) in below, subject(g) in troubled)
-    )
+
+    def late(goal: Predicate) -> tuple[bool, bool, bool]:
+        name = subject(goal)
+        return name != state.held, not isinstance(goal, On) and name in below, name in troubled
+
+    return sorted(goals, key=late)
 
 
 def _add(draft: _Draft, goal: Predicate, scene: Scene) -> Refusal | None:

@@ -297,6 +297,14 @@ def test_what_failed_comes_last_and_is_not_dropped() -> None:
     assert moved(plan) == ["blue_cup_1", "red_cup_1"]
 
 
+def test_what_is_in_the_hand_comes_first_even_when_it_failed_before() -> None:
+    """The hand must be free for anything else."""
+    start = scene(("red", "cup", None), ("blue", "cup", None)).model_copy(update={"held": "red_cup_1"})
+    plan = planned(form({"do": "put_away"}), start, Failure("place_red_cup_1", "red_cup_1", "not there"))
+    assert [n.id for n in plan.graph.nodes] == ["place_red_cup_1", "pick_blue_cup_1", "place_blue_cup_1"]
+    assert isinstance(prove(plan.graph, start, plan.goal), Proof)
+
+
 def test_sorting_gives_each_colour_a_place_of_its_own() -> None:
     start = scene(*[(c, "cube", None) for c in ("red", "red", "green", "blue")])
     plan = planned(form({"do": "sort_by_colour", "what": [CUBES]}), start)
