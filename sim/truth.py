@@ -26,9 +26,9 @@ class TrueObject(BaseModel):
         colour: Its colour.
         position_m: Its base centre if it stands; the point below its centre otherwise, world.
         centre_m: Its centre of mass, world.
-        yaw_rad: Direction of its x axis about world z.
+        yaw_rad: Direction of its x axis about world z; of a cube on another face, of the next level edge.
         place: The fixture it lies in; None on the table or elsewhere.
-        fallen: It does not stand as it was put.
+        fallen: It does not stand as it was put. A cube stands on any face.
         on_floor: It has left the table.
     """
 
@@ -59,7 +59,9 @@ def read_truth(world: World) -> SceneTruth:
     for item in world.placed.objects:
         centre, turn = p.getBasePositionAndOrientation(world.objects[item.id], physicsClientId=world.client)
         rotation = p.getMatrixFromQuaternion(turn)
-        fallen = rotation[8] < UPRIGHT_COSINE
+        tilts = [abs(z) for z in rotation[6:9]] if item.category is Category.CUBE else [0.0, 0.0, rotation[8]]
+        fallen = max(tilts) < UPRIGHT_COSINE
+        along = 1 if tilts[0] > UPRIGHT_COSINE else 0
         base = centre[2] - (
             OBJECTS[item.category].footprint_radius_m if fallen else base_offset_m(item.category)
         )
@@ -70,7 +72,7 @@ def read_truth(world: World) -> SceneTruth:
                 colour=item.colour,
                 position_m=(centre[0], centre[1], base),
                 centre_m=centre,
-                yaw_rad=math.atan2(rotation[3], rotation[0]),
+                yaw_rad=math.atan2(rotation[3 + along], rotation[along]),
                 place=place_at(world.placed.places, centre),
                 fallen=fallen,
                 on_floor=centre[2] < -0.02,

@@ -129,8 +129,10 @@ def hopeless(task: Task, now: Situation) -> bool:
     for name in (task.object, task.base):
         if name is not None:
             item = now.get(name)
-            # A spoon that leans on a wall of what it was put into lies there all the same.
+            # A spoon that leans on a wall of what it was put into lies there all the same, and a cube that
+            # tips comes to stand on another face.
             leans = task.kind is Kind.PLACE_IN and item.category is Category.SPOON
-            if item.on_floor or (item.fallen and now.held != name and not leans):
+            stays = leans or item.category is Category.CUBE
+            if item.on_floor or (item.fallen and now.held != name and not stays):
                 return True
     return False
