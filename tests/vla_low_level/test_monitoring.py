@@ -135,7 +135,10 @@ def test_a_calibration_that_was_read_back_gives_the_same_scores(calibration, tmp
     calibration.save(tmp_path / "one")
     calibration.save(tmp_path / "two")
     read = Calibration.load(tmp_path / "one")
-    assert scores(read, episode(3)) == scores(calibration, episode(3))
+    for attempt in (episode(3), episode(4, shaky=True)):
+        assert scores(read, attempt) == scores(calibration, attempt)
+    for name in ("means", "whiten", "bank", "owner"):
+        np.testing.assert_array_equal(getattr(read.novelty, name), getattr(calibration.novelty, name))
     assert (read.act, read.warn) == (calibration.act, calibration.warn)
     assert [(tmp_path / "one" / n).read_bytes() for n in (CARD, ARRAYS)] == [
         (tmp_path / "two" / n).read_bytes() for n in (CARD, ARRAYS)

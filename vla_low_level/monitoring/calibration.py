@@ -112,15 +112,14 @@ class Calibration:
         if self.novelty is not None:
             path = folder / ARRAYS
             n = self.novelty
-            save_file(
-                {
-                    "means": n.means.astype(np.float16),
-                    "whiten": n.whiten.astype(np.float16),
-                    "bank": n.bank.astype(np.float16),
-                    "owner": n.owner.astype(np.int16),
-                },
-                path,
-            )
+            arrays = {
+                "means": n.means.astype(np.float16),
+                "whiten": n.whiten.astype(np.float16),
+                "bank": n.bank.astype(np.float16),
+                "owner": n.owner.astype(np.int16),
+            }
+            # Whatever the order of an array's axes in memory, its bytes are written as they lie there.
+            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
             card = card.model_copy(update={"arrays": _sha256(path), "skills": n.skills})
         (folder / CARD).write_text(json.dumps(card.model_dump(mode="json"), indent=1) + "\n")
 
