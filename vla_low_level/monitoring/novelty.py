@@ -68,7 +68,8 @@ def fit_novelty(embeddings: Mapping[str, Sequence[F32]], width: int = WIDTH) -> 
 
 
 def _half(values: NDArray[np.float64]) -> F32:
-    return values.astype(np.float16).astype(np.float32)
+    """In row order, too: products of another order differ in their last digits."""
+    return np.ascontiguousarray(values.astype(np.float16).astype(np.float32))
 
 
 def shrunk(centred: NDArray[np.float64]) -> NDArray[np.float64]:
