@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from agent.planner.protocol import History, Plan, Question, Refusal
-from sim.demos.phrases import wordings
+from sim.demos.phrases import means
 from sim.demos.tasks import Kind, Task
 from skills.graph import SkillGraph, SkillNode
 from skills.library import CloseDrawer, OpenDrawer, Pick, Press, Push, Put, Skill, Stack
@@ -29,7 +29,7 @@ class SubgoalPlanner:
         """A plan of one skill, with the pick before it where something has to be in the hand."""
         del history
         said = " ".join(instruction.lower().split()).strip(" .!?")
-        found = [skills for task, skills in _possible(scene) if said in _ways(task, scene)]
+        found = [skills for task, skills in _possible(scene) if _meant(said, task, scene)]
         if not found:
             return Refusal(
                 "SUBGOAL_UNKNOWN",
@@ -46,11 +46,11 @@ class SubgoalPlanner:
         return Plan(SkillGraph(nodes=nodes, edges=tuple((a.id, b.id) for a, b in pairwise(nodes))), goal)
 
 
-def _ways(task: Task, scene: Scene) -> set[str]:
+def _meant(said: str, task: Task, scene: Scene) -> bool:
     try:
-        return {text.lower() for text in wordings(task, scene.objects)}
+        return means(said, task, scene.objects)
     except LookupError:
-        return set()
+        return False
 
 
 def _possible(scene: Scene) -> Iterator[tuple[Task, list[Skill]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
@@ -53,14 +54,27 @@ def phrasebook() -> Phrasebook:
     return Phrasebook.model_validate(yaml.safe_load(SUBGOALS.read_text(encoding="utf-8")))
 
 
-def wordings(task: Task, objects: Sequence[Thing]) -> list[str]:
-    """Every trained way to say a task; the first is how the planner says it."""
-    slots = _slots(task, objects, "train")
-    return [
-        sentence.format(**dict(zip(slots, values, strict=True)))
+def plain(task: Task, objects: Sequence[Thing]) -> str:
+    """How the planner says a task. Raises LookupError when words cannot tell its object apart."""
+    first = {name: words[0] for name, words in _slots(task, objects, "train").items()}
+    return phrasebook().templates[task.kind].train[0].format(**first)
+
+
+def means(said: str, task: Task, objects: Sequence[Thing]) -> bool:
+    """Whether this is a trained way to say a task, in any case. Raises LookupError as `plain` does."""
+    slots, words = _slots(task, objects, "train"), said.lower()
+    return any(
+        words == sentence.format(**dict(zip(slots, values, strict=True))).lower()
         for sentence in phrasebook().templates[task.kind].train
+        if _with_gaps(sentence).fullmatch(words)
         for values in product(*slots.values())
-    ]
+    )
+
+
+@cache
+def _with_gaps(sentence: str) -> re.Pattern[str]:
+    """Anything may stand in the gaps: most sentences need not be filled in to see that they are others."""
+    return re.compile(".+".join(re.escape(part) for part in re.split(r"{\w+}", sentence.lower())))
 
 
 def wording(task: Task, objects: Sequence[Thing], rng: np.random.Generator, split: Split = "train") -> str:
@@ -68,12 +82,12 @@ def wording(task: Task, objects: Sequence[Thing], rng: np.random.Generator, spli
 
     A held-out wording has a held-out sentence around trained nouns, or a held-out noun in a trained one.
     """
-    sentences, slots = phrasebook().templates[task.kind], _slots(task, objects, "train")
     if split == "train" and rng.random() < PLAINLY:
-        return sentences.train[0].format(**{name: words[0] for name, words in slots.items()})
+        return plain(task, objects)
+    sentences = phrasebook().templates[task.kind]
     if split == "held_out" and rng.random() < HELD_OUT_NOUNS:
         return _drawn(sentences.train[:2], _slots(task, objects, "held_out"), rng)
-    return _drawn(sentences.of(split), slots, rng)
+    return _drawn(sentences.of(split), _slots(task, objects, "train"), rng)
 
 
 def _drawn(sentences: Sequence[str], slots: Mapping[str, Sequence[str]], rng: np.random.Generator) -> str:

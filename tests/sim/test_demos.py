@@ -9,7 +9,7 @@ from sim.demos.chain import bases_for, draw_stage, draw_tasks, scatter
 from sim.demos.episode import play
 from sim.demos.glance import _chain, draw_glances
 from sim.demos.judge import SUPPORTS, look
-from sim.demos.phrases import phrasebook, some_sentences, wordings
+from sim.demos.phrases import means, phrasebook, plain, some_sentences, wording
 from sim.demos.tasks import Kind, Task
 from vla_low_level.nouns import Category, Switch
 
@@ -156,9 +156,18 @@ def test_every_kind_has_many_ways_to_be_said() -> None:
         words = phrasebook().templates[kind]
         assert len(words.train) >= 30
         assert len(words.held_out) >= 8
-    said = wordings(Task(Kind.PRESS, switch=Switch.ON), [])
-    assert len(set(said)) == len(said)
+        assert len(set(words.train)) == len(words.train)
     assert all("{" not in text for text in some_sentences(500, np.random.default_rng(0)))
+
+
+def test_what_is_said_means_the_task_and_no_other() -> None:
+    on, off = (Task(Kind.PRESS, switch=switch) for switch in (Switch.ON, Switch.OFF))
+    assert plain(on, []) == "press the button to turn the lamp on"
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        said = wording(on, [], rng)
+        assert means(said.upper(), on, [])
+        assert not means(said, off, [])
 
 
 def test_every_category_comes_up() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.demos.phrases import wordings
+from sim.demos.phrases import plain
 from sim.demos.tasks import Kind, Task
 from skills.graph import SkillGraph, SkillNode
 from skills.library import CloseDrawer, OpenDrawer, Pick, Press, Push, Put, Stack
@@ -52,7 +52,7 @@ SAID = [
 @pytest.mark.parametrize(("skill", "task", "held"), SAID, ids=lambda x: getattr(x, "name", ""))
 def test_a_skill_is_said_in_the_words_that_the_policy_was_trained_on(skill, task, held) -> None:
     seen = scene(thing("red_cube"), thing("blue_plate", Category.PLATE, 0.1), held=held)
-    assert skill.subgoal(seen) == wordings(task, seen.objects)[0]
+    assert skill.subgoal(seen) == plain(task, seen.objects)
 
 
 def test_one_of_two_alike_is_said_by_where_it_lies() -> None:
