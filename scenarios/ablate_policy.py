@@ -86,7 +86,8 @@ def _results(args: argparse.Namespace, pool: Executor) -> Iterator[tuple[str, Ra
     for name in VARIANTS:
         if args.data is not None:
             trained(name, args, encoder, console)
-        yield name, score(folder_of(args.out, name), REPLAN_ROWS, args.scenes, pool)
+        if folder_of(args.out, name).exists():
+            yield name, score(folder_of(args.out, name), REPLAN_ROWS, args.scenes, pool)
     whole = args.weights or folder_of(args.out, "all of it")
     for rows in REPLANS:
         yield f"looks again after {rows} rows", score(whole, rows, args.scenes, pool)
@@ -106,7 +107,7 @@ def main() -> None:
         "data",
         type=Path,
         nargs="?",
-        help="a dataset of `tandem data record`; without, what was trained before",
+        help="a dataset of `tandem data record`; without, what has been trained before, if anything",
     )
     parser.add_argument("--out", type=Path, default=Path("build/ablation"))
     parser.add_argument("--workers", type=int, default=2, help="processes that try")
