@@ -196,7 +196,7 @@ class NodeRunner:
                 return NodeStatus.FAILED, _Verdict(
                     Truth.FALSE, "no way to reach it without hitting something"
                 )
-        instruction = Instruction(route.subgoal, target, whereabouts(node.skill, scene))
+        instruction = Instruction(route.subgoal, target, whereabouts(node.skill, scene, attempt))
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)

@@ -61,10 +61,15 @@ class Whereabouts:
     Attributes:
         centre_m: float64 [2], world.
         radius_m: How far from there it may aim.
+        likeliest_m: float64 [3], world, the middle of the thing that is meant, or of free room in the
+            fixture; None where that is not known, or will move.
+        about_m: How far around that point, across the table, is as good.
     """
 
     centre_m: NDArray[np.float64]
     radius_m: float
+    likeliest_m: NDArray[np.float64] | None = None
+    about_m: float = 0.0
 
     def off_m(self, point_m: NDArray[np.floating]) -> float:
         """How far a point, world [2] or [3], is from the centre, across the table."""
@@ -78,7 +83,8 @@ class Instruction:
     Attributes:
         text: The subgoal in plain words, all that a generalist needs.
         target: The same subgoal as a perceived pose, for specialists; None when nothing was perceived.
-        about: Where it lies, for the monitor; no policy reads it. None when that is not known.
+        about: Where it lies, for the monitor, and as a first guess for a policy that looks. None when that is
+            not known.
     """
 
     text: str

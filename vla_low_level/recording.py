@@ -89,26 +89,34 @@ def instruction_ref(recorder: Recorder, instruction: Instruction) -> str:
     target = instruction.target
     told: dict[str, object] = {"text": instruction.text, "target": None}
     if target is not None:
-        values = {item.name: np.asarray(getattr(target, item.name)).tolist() for item in fields(target)}
-        told["target"] = {"kind": type(target).__name__, **values}
+        told["target"] = {"kind": type(target).__name__, **_plain(target)}
     if instruction.about is not None:
-        told["about"] = {
-            "centre_m": instruction.about.centre_m.tolist(),
-            "radius_m": instruction.about.radius_m,
-        }
+        told["about"] = _plain(instruction.about)
     return recorder.json(told)
+
+
+def _plain(told: Target | Whereabouts) -> dict[str, object]:
+    """The fields as JSON has them."""
+    return {item.name: np.asarray(getattr(told, item.name)).tolist() for item in fields(told)}
 
 
 def read_instruction(told: Mapping[str, Any]) -> Instruction:
     """The instruction that `instruction_ref` stored. Raises KeyError, TypeError, ValueError."""
-    lies = told.get("about")
-    about = Whereabouts(np.array(lies["centre_m"], np.float64), float(lies["radius_m"])) if lies else None
-    if told["target"] is None:
-        return Instruction(str(told["text"]), about=about)
-    values = {name: value for name, value in told["target"].items() if name != "kind"}
-    if "position_m" in values:
-        values["position_m"] = np.array(values["position_m"], np.float64)
-    return Instruction(str(told["text"]), _TARGETS[told["target"]["kind"]](**values), about)
+    target = about = None
+    if told["target"] is not None:
+        target = _TARGETS[told["target"]["kind"]](**_typed(told["target"]))
+    if told.get("about"):
+        about = Whereabouts(**_typed(told["about"]))
+    return Instruction(str(told["text"]), target, about)
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_plain` made plain."""
+    return {
+        name: np.array(value, np.float64) if isinstance(value, list) else value
+        for name, value in values.items()
+        if name != "kind"
+    }
 
 
 def marks_ref(recorder: Recorder, report: ExecutionReport) -> str | None:

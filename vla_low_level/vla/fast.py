@@ -64,9 +64,9 @@ class Fast:
         )
         self._names = [given.name for given in self._session.get_inputs()]
 
-    def __call__(self, given: Inputs, noise: Tensor, remembered: Tensor) -> Drawn:
+    def __call__(self, given: Inputs, noise: Tensor, remembered: Tensor, pointed: Tensor) -> Drawn:
         """As `Forward`, for a batch of one."""
-        told = (value.contiguous().numpy() for value in (*given, noise, remembered))
+        told = (value.contiguous().numpy() for value in (*given, noise, remembered, pointed))
         feed = dict(zip(self._names, told, strict=True))
         return Drawn(*(torch.from_numpy(value) for value in self._session.run(None, feed)))
 
@@ -93,7 +93,8 @@ def write_graph(path: Path) -> None:
         torch.zeros(1, dtype=torch.int64),
     )
     noise = torch.zeros(1, DRAWS, config.horizon, ACTION_DIM)
-    example = (given, noise, torch.zeros(1, *config.heat_cells))
+    cells = torch.zeros(1, *config.heat_cells)
+    example = (given, noise, cells, cells.clone())
     program = torch.onnx.export(forward, example, dynamo=True, optimize=False, verbose=False)
     assert program is not None
     model: Any = program.model_proto

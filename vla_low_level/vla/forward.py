@@ -43,16 +43,17 @@ class Forward(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, given: Inputs, noise: Tensor, remembered: Tensor) -> Drawn:
+    def forward(self, given: Inputs, noise: Tensor, remembered: Tensor, pointed: Tensor) -> Drawn:
         """One pass.
 
         Args:
             given: What the policy is given.
             noise: [B, D, H, 7], with the variance that the flow starts from.
             remembered: [B, h, w], of the look before; zeros at first.
+            pointed: [B, h, w], nats; zeros when nobody points.
         """
         network, config = self.network, self.network.config
-        seen = network.understand(given, remembered=remembered)
+        seen = network.understand(given, remembered=remembered, pointed=pointed)
         told = schedule(network.flow, seen.condition, config.euler_steps)
         drawn = sample(network.flow, told, noise)
         end = drawn[:, 0]

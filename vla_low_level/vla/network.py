@@ -138,6 +138,7 @@ class VLANetwork(nn.Module):
         look_px: Tensor | None = None,
         rough_m: Tensor | None = None,
         remembered: Tensor | None = None,
+        pointed: Tensor | None = None,
     ) -> Understanding:
         """Look and decide where.
 
@@ -147,6 +148,7 @@ class VLANetwork(nn.Module):
             rough_m: [B, 3], added to the hand's position that looking is told. In training it keeps the
                 network from finding the target where the hand is, instead of where it sees it.
             remembered: [B, h, w], where the table camera had the target before; None for a first look.
+            pointed: [B, h, w], what its cells gain because somebody points there, nats; None: nobody does.
         """
         text = self.scaled(given.text)
         felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
@@ -155,9 +157,12 @@ class VLANetwork(nn.Module):
             rough = torch.cat([felt[:, :3] + rough_m / self.state_std[:3], felt[:, 3:]], 1)
         words = self._heard(text, rough, arm)
         maps, near_maps = self.table(given.table, words), self.wrist(given.wrist, words)
-        chosen = self.choice(given.table, maps.heat, text, remembered)
+        led = maps if pointed is None else maps._replace(heat=maps.heat + pointed)
+        chosen = self.choice(given.table, led.heat, text, remembered)
         spot = hottest(near_maps.heat)
-        table, wrist = settle(maps, chosen.best()), settle(near_maps, spot)
+        # The heat of its own is kept: a monitor asks how sure it is by itself.
+        table = settle(led, chosen.best())._replace(heat=maps.heat)
+        wrist = settle(near_maps, spot)
         centre = (table.uv.detach() if look_px is None else look_px).floor()
         close = self.look(given.table, centre, words).float()
         layout, words = self.layout(near_maps.coarse).float(), words.float()

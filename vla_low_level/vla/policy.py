@@ -15,12 +15,13 @@ from torch import Tensor
 from traces.errors import TandemError
 from vla_low_level.action import ActionChunk
 from vla_low_level.observation import CameraImage, Observation
-from vla_low_level.policy import Instruction, PolicyOutput
+from vla_low_level.policy import Instruction, PolicyOutput, Whereabouts
 from vla_low_level.state import state_vector
 from vla_low_level.vla.fast import DRAWS, Fast, fits
 from vla_low_level.vla.flow import sample, schedule
 from vla_low_level.vla.forward import Drawn, Forward
 from vla_low_level.vla.network import Inputs, VLANetwork
+from vla_low_level.vla.pointing import pointed_out
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
 from vla_low_level.vla.text import SentenceEncoder
 
@@ -81,6 +82,8 @@ class VLAPolicy:
         self._seed, self._subgoals, self._chunks = seed, 0, 0
         # Where the target was taken to be, and by which words.
         self._remembered, self._words = torch.zeros(0), tuple[str, ...]()
+        # Where it was pointed at when the subgoal began.
+        self._pointed = torch.zeros(0)
 
     @classmethod
     def from_pretrained(cls, folder: Path | None = None, *, embodiment: str = "panda", seed: int = 0) -> Self:
@@ -109,6 +112,9 @@ class VLAPolicy:
         given = [self._inputs(o, i.text) for o, i in zip(observations, instructions, strict=True)]
         if self._words != (words := tuple(i.text for i in instructions)):
             self._remembered = torch.zeros(len(words), *self.network.config.heat_cells)
+            self._pointed = torch.stack(
+                [self._pointed_out(o, i.about) for o, i in zip(observations, instructions, strict=True)]
+            )
             self._words = words
         drawn = self._drawn(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
         self._remembered = drawn.remembered
@@ -134,6 +140,14 @@ class VLAPolicy:
         ]
         self._chunks += 1
         return outputs
+
+    def _pointed_out(self, observation: Observation, about: Whereabouts | None) -> Tensor:
+        """What the heat-map's cells gain by what it has been told besides words [h, w], nats."""
+        cells = self.network.config.heat_cells
+        if about is None or about.likeliest_m is None:
+            return torch.zeros(cells)
+        camera = torch.from_numpy(observation.images["table"].calibration())
+        return pointed_out(torch.from_numpy(about.likeliest_m).float(), about.about_m, camera, cells)
 
     def _chunk(self, rows: NDArray[np.float32], observation: Observation) -> ActionChunk:
         rows[:, 6] = rows[:, 6].clip(0.0, 1.0)
@@ -211,7 +225,7 @@ class VLAPolicy:
         noise = rng.standard_normal((len(given.state), DRAWS, *flow.shape), dtype=np.float32)
         start = torch.from_numpy(noise) * self.network.config.noise
         quick = self._quick() if len(start) == 1 else None
-        drawn: Drawn = (quick or Forward(self.network))(given, start, self._remembered)
+        drawn: Drawn = (quick or Forward(self.network))(given, start, self._remembered, self._pointed)
         return drawn
 
     def _quick(self) -> Fast | None:
