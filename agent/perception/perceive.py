@@ -11,8 +11,6 @@ from vla_low_level.nouns import Category, Furniture, Place
 from vla_low_level.observation import Observation
 
 CAMERA = "overhead"
-# Walls are thin and an object may lean over them: its centre counts as inside up to this far out.
-WALL_M = 0.012
 # An object stands on another when its base is this near to the other's top, and over its middle.
 SUPPORT_M = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
 ON_M = 0.012
@@ -117,11 +115,11 @@ def _scene_object(item: DetectedObject, name: str, regions: tuple[PlaceRegion, .
 
 
 def place_of(position_m: tuple[float, float, float], regions: tuple[PlaceRegion, ...]) -> Place | None:
-    """The fixture whose inner rectangle, and a wall's breadth around it, holds the point."""
+    """The fixture whose inner rectangle holds the point; what lies on a rim or leans on it is in none."""
     for region in regions:
         dx, dy = (position_m[k] - region.centre_m[k] for k in (0, 1))
         c, s = math.cos(region.yaw_rad), math.sin(region.yaw_rad)
         along, across = abs(c * dx + s * dy), abs(-s * dx + c * dy)
-        if along <= region.half_extent_m[0] + WALL_M and across <= region.half_extent_m[1] + WALL_M:
+        if along <= region.half_extent_m[0] and across <= region.half_extent_m[1]:
             return region.place
     return None
