@@ -101,6 +101,25 @@ def test_a_retreat_keeps_the_fingers_as_they_are() -> None:
     np.testing.assert_allclose(hand.position, [0.3, 0.0, 0.4], atol=5e-3)
 
 
+class FarOut(FreeHand):
+    """A hand that is too far out to rise: it stops where the arm is straight."""
+
+    def play(self, actions: np.ndarray, rows: int | None = None) -> None:
+        for row in actions.astype(np.float64)[:rows]:
+            before = self.position
+            super().play(row[None])
+            if np.linalg.norm(self.position) > 0.80:
+                self.position = before
+
+
+def test_a_retreat_from_far_out_rises_as_far_as_it_can() -> None:
+    hand = FarOut()
+    hand.position = np.array([0.76, 0.0, 0.05])
+    run(hand, Instruction("retreat", RetreatTarget(0.4)))
+    np.testing.assert_allclose(hand.position, [0.3, 0.0, 0.4], atol=5e-3)
+    assert all(position[0] > 0.74 for position, _ in hand.path if position[2] < 0.18)
+
+
 def test_a_retreat_does_not_wind_the_wrist_up() -> None:
     hand = FreeHand()
     hand.position = np.array([0.2, -0.4, 0.1])

@@ -36,6 +36,8 @@ OPEN_ROWS = 8
 # A commanded pose further than this from where the last chunk should have ended means it did not run.
 CUT_SHORT_M = 0.01
 RETREAT_XY_M = (0.30, 0.0)
+# Far out an arm cannot rise all the way. Where it is above everything and rises no more, it is high enough.
+ABOVE_ALL_M, STUCK_M = 0.16, 0.002
 # Finger axis of the hand at home.
 HOME_YAW_RAD = -math.pi / 2
 
@@ -126,12 +128,22 @@ def _begin(observation: Observation, target: Target, retreat_xy_m: tuple[float, 
     return _Task(target, waypoints, start, start)
 
 
+def _as_high_as_it_gets(task: _Task, here: F64) -> bool:
+    """Whether a retreat's first waypoint, straight up, is out of reach and the next may do."""
+    stuck = float(np.linalg.norm(here - task.before.position_m)) < STUCK_M
+    return (
+        isinstance(task.target, RetreatTarget) and task.before.index == 0 and stuck and here[2] > ABOVE_ALL_M
+    )
+
+
 def _resume(task: _Task, observation: Observation) -> None:
     """Go on from where the arm is commanded to be; a chunk that was cut short is taken up again."""
     here = observation.proprioception.target_position_m
     planned = task.cursor
     if float(np.linalg.norm(here - planned.position_m)) > CUT_SHORT_M:
         planned = task.before
+        if _as_high_as_it_gets(task, here):
+            planned = Cursor(planned.index + 1, here, planned.yaw_rad)
     yaw = planned.yaw_rad + wrap(yaw_of(observation.proprioception.target_rotation) - planned.yaw_rad)
     task.cursor = Cursor(planned.index, here.copy(), yaw, planned.speed_m_s, planned.dwelt)
 
