@@ -28,7 +28,6 @@ from scenarios.taught import Taught, read_part
 from sim.demos.glance import draw_glances
 from sim.demos.record import Order, record_shown
 from vla_low_level.dataset.assemble import part_path
-from vla_low_level.vla.flow import sample, schedule
 from vla_low_level.vla.network import Understanding, VLANetwork
 from vla_low_level.vla.policy import REPLAN_ROWS
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
@@ -83,9 +82,7 @@ def looked(network: VLANetwork, seed: int, folder: Path, encoder: SentenceEncode
 def _drawn(network: VLANetwork, seen: Understanding, stream: list[int]) -> Tensor:
     """A chunk [B, H, 7] of each."""
     noise = np.random.default_rng(stream).standard_normal((len(seen.done), 1, *network.flow.shape))
-    told = schedule(network.flow, seen.condition, network.config.euler_steps)
-    start = network.config.noise * torch.from_numpy(noise.astype(np.float32))
-    return network.denormalise(sample(network.flow, told, start))[:, 0]
+    return network.draw(seen.condition, torch.from_numpy(noise.astype(np.float32)))[:, 0]
 
 
 def figures_of(looks: Sequence[Look]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from vla_low_level.action import ACTION_DIM
 from vla_low_level.state import STATE_DIM
 from vla_low_level.vla.choice import Choice, Chosen
 from vla_low_level.vla.config import TEXT_DIM, VLAConfig
-from vla_low_level.vla.flow import FlowHead
+from vla_low_level.vla.flow import FlowHead, sample, schedule
 from vla_low_level.vla.vision import (
     CameraEncoder,
     CloseLook,
@@ -187,6 +187,11 @@ class VLANetwork(nn.Module):
         words = self._heard(self.scaled(given.text), felt, arm)
         heat: Tensor = self.table(given.table, words).heat
         return heat
+
+    def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
+        """Chunks [B, D, H, 7], in their units, for conditions [B, c], from standard noise [B, D, H, 7]."""
+        told = schedule(self.flow, condition, self.config.euler_steps)
+        return self.denormalise(sample(self.flow, told, self.config.noise * noise))
 
     def scaled(self, text: Tensor) -> Tensor:
         """Sentence features [n, 384] about zero, with unit variance."""

@@ -18,7 +18,6 @@ from vla_low_level.observation import CameraImage, Observation
 from vla_low_level.policy import Instruction, PolicyOutput, Whereabouts
 from vla_low_level.state import state_vector
 from vla_low_level.vla.fast import DRAWS, Fast, fits
-from vla_low_level.vla.flow import sample, schedule
 from vla_low_level.vla.forward import Drawn, Forward
 from vla_low_level.vla.network import Inputs, VLANetwork
 from vla_low_level.vla.pointing import pointed_out
@@ -211,9 +210,7 @@ class VLAPolicy:
         rng, flow = np.random.default_rng([self._seed, 0x5B6, draws]), self.network.flow
         noise = torch.from_numpy(rng.standard_normal((1, draws, *flow.shape), dtype=np.float32))
         condition = torch.from_numpy(np.array(embedding, np.float32))[None]
-        told = schedule(flow, condition, self.network.config.euler_steps)
-        drawn = sample(flow, told, noise * self.network.config.noise)
-        apart: NDArray[np.float32] = self.network.denormalise(drawn)[0].numpy().std(0).mean(0)
+        apart: NDArray[np.float32] = self.network.draw(condition, noise)[0].numpy().std(0).mean(0)
         return apart
 
     def _drawn(self, given: Inputs) -> Drawn:

@@ -31,8 +31,8 @@ from vla_low_level.vla.vision import crop
 
 MARGIN_PX = 4
 FRAMES_A_PASS = 64
-# What is disturbed in training: the light, the words' features, and whether the heat is told at all.
-GAIN, SHIFT, WORDS_STD, COLD = 0.15, 0.06, 0.5, 0.5
+# What is disturbed in training: the light, the words' scaled features, and whether the heat is told at all.
+GAIN, SHIFT, SCALED_STD, COLD = 0.15, 0.06, 0.5, 0.5
 WARM_UP, LOG_EVERY = 200, 50
 
 
@@ -148,7 +148,7 @@ def train_choice(choice: Choice, seen: Seen, recipe: ChoiceRecipe) -> Iterator[t
         draw = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         k = torch.randint(len(seen.said), (recipe.batch,), generator=draw)
         text = seen.text[seen.said[k]]
-        text = text + WORDS_STD * torch.randn(text.shape, generator=draw)
+        text = text + SCALED_STD * torch.randn(text.shape, generator=draw)
         hot = seen.hot[k] * (torch.rand(len(k), 1, generator=draw) > COLD)
         scores = choice.score(_disturbed(seen, k, draw), seen.places_px[k], hot, text)
         loss = choice_loss(scores, seen.places_px[k], seen.target_px[k])
