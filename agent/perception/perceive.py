@@ -11,6 +11,9 @@ from vla_low_level.nouns import Category, Furniture, Place
 from vla_low_level.observation import Observation
 
 CAMERA = "overhead"
+# What is in a fixture has its centre further inside of the walls than this; on a rim it may look as if it
+# were in.
+INSIDE_M = 0.010
 # An object stands on another when its base is this near to the other's top, and over its middle.
 SUPPORT_M = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
 ON_M = 0.012
@@ -115,11 +118,11 @@ def _scene_object(item: DetectedObject, name: str, regions: tuple[PlaceRegion, .
 
 
 def place_of(position_m: tuple[float, float, float], regions: tuple[PlaceRegion, ...]) -> Place | None:
-    """The fixture whose inner rectangle holds the point; what lies on a rim or leans on it is in none."""
+    """The fixture that holds the point; what lies on a rim or leans on it is in none."""
     for region in regions:
         dx, dy = (position_m[k] - region.centre_m[k] for k in (0, 1))
         c, s = math.cos(region.yaw_rad), math.sin(region.yaw_rad)
         along, across = abs(c * dx + s * dy), abs(-s * dx + c * dy)
-        if along <= region.half_extent_m[0] and across <= region.half_extent_m[1]:
+        if along <= region.half_extent_m[0] - INSIDE_M and across <= region.half_extent_m[1] - INSIDE_M:
             return region.place
     return None

@@ -75,7 +75,7 @@ def test_what_is_held_stays_in_the_scene():
     assert set(ids(lifted)) == {"red_cup_1", "blue_cup_1"}
 
 
-@pytest.mark.parametrize(("y", "inside"), [(-0.4, True), (-0.32, True), (-0.295, False), (-0.28, False)])
+@pytest.mark.parametrize(("y", "inside"), [(-0.4, True), (-0.315, True), (-0.305, False), (-0.28, False)])
 def test_what_lies_on_a_wall_or_leans_on_it_is_in_no_place(y, inside):
     (item,) = look(cup(0.45, y)).objects
     assert (item.place is Place.SINK) is inside
