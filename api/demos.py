@@ -90,6 +90,7 @@ def corrected(weights: Path, order: Order) -> Recorded:
 
 def _driver(policy: VLAPolicy, text: str, until: int) -> Driver:
     from sim.demos.rollout import answer
+    from vla_low_level.policy import Instruction
 
     policy.reset()
     rows: list[NDArray[np.float32]] = []
@@ -98,7 +99,7 @@ def _driver(policy: VLAPolicy, text: str, until: int) -> Driver:
         if k >= until:
             return None
         if not rows:
-            output = answer(policy, observation, text)
+            output = answer(policy, observation, Instruction(text))
             rows.extend(output.chunk.actions[: policy.replan_rows] if output else ())
         return rows.pop(0) if rows else None
 

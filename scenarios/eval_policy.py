@@ -23,6 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from agent.perception.detector import Detector
+from scenarios.pointer import Pointer
 from scenarios.statistics import quantile, wilson
 from sim.demos.phrases import Split
 from sim.demos.rollout import Trial, named_instead, trials
@@ -83,6 +85,18 @@ def try_skills(job: Job) -> list[Score]:
     ]
 
 
+def try_pointed(job: Job) -> list[Score]:
+    """The same, pointed at where the agent perceives it, as in a command."""
+    policy = partial(_policy, job.weights)
+    return [
+        _score(seed, trial)
+        for seed in job.seeds
+        for trial in trials(
+            seed, policy, arm=job.arm, split=job.split, only=job.only, tell=Pointer(_detector())
+        )
+    ]
+
+
 def try_names(job: Job) -> list[Score]:
     """The same scene and start twice, two objects named in turn: does it go to the one that is named?"""
     return [
@@ -105,6 +119,11 @@ def _policy(weights: Path | None, arm: str) -> VLAPolicy:
 
     torch.set_num_threads(1)
     return VLAPolicy.from_pretrained(weights, embodiment=arm)
+
+
+@cache
+def _detector() -> Detector:
+    return Detector.from_pretrained()
 
 
 def _run(
@@ -149,8 +168,16 @@ def _rates(scores: Iterable[Score], key: Callable[[Score], str]) -> dict[str, ob
 
 
 def skills(args: argparse.Namespace, console: Console) -> dict[str, object]:
-    """Success by skill, and of picks by category."""
-    scores = _run(args, try_skills, Kind, console)
+    """Success by skill, and of picks by category, told nothing but words."""
+    return _by_skill(_run(args, try_skills, Kind, console))
+
+
+def pointed(args: argparse.Namespace, console: Console) -> dict[str, object]:
+    """The same tasks, told as in a command: words, and where the agent has perceived it."""
+    return _by_skill(_run(args, try_pointed, Kind, console))
+
+
+def _by_skill(scores: list[Score]) -> dict[str, object]:
     picks = [score for score in scores if score.kind == Kind.PICK.value]
     return {
         "skills": _rates(scores, lambda s: s.kind),
@@ -245,7 +272,7 @@ def _timed(work: Callable[[], object], times: int) -> list[float]:
     return found
 
 
-SECTIONS = {"skills": skills, "names": names, "nonsense": nonsense, "latency": latency}
+SECTIONS = {"skills": skills, "pointed": pointed, "names": names, "nonsense": nonsense, "latency": latency}
 
 
 def main() -> None:

@@ -24,6 +24,9 @@ from vla_low_level.policy import Instruction, Policy, PolicyOutput
 # Time to notice that it is done, and to say so.
 GRACE_ROWS = 30
 
+# What a policy is told of a task, given the words for it; asked before the hand goes to where it begins.
+Tell = Callable[[Stage, Task, str], Instruction]
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -62,18 +65,23 @@ def feasible(stage: Stage, task: Task) -> None:
     Teacher(task, stage.placed, look(stage.world), stage.body.observe().proprioception)
 
 
-def answer(policy: Policy, observation: Observation, text: str) -> PolicyOutput | None:
+def words_alone(_stage: Stage, _task: Task, text: str) -> Instruction:
+    """Nothing but the words."""
+    return Instruction(text)
+
+
+def answer(policy: Policy, observation: Observation, told: Instruction) -> PolicyOutput | None:
     """The policy's next chunk; None when it does not understand the words, which is no mistake of ours."""
     try:
-        return policy.act(observation, Instruction(text))
+        return policy.act(observation, told)
     except TandemError as error:
         if error.code != "SUBGOAL_UNCLEAR":
             raise
         return None
 
 
-def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
-    """Let a policy try one task, told nothing but the words, until it says that it is done, as in a command.
+def attempt(stage: Stage, task: Task, told: Instruction, policy: Policy) -> Trial:
+    """Let a policy try one task until it says that it is done, as in a command.
 
     Where it is done and does not say so, it has `GRACE_ROWS` more to say it.
     """
@@ -83,7 +91,7 @@ def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
     reached, said, so = None, None, False
     rows = chunks = 0
     while said is None and rows < MAX_ROWS[task.kind] and not hopeless(task, now):
-        output = answer(policy, stage.body.observe(policy.cameras), text)
+        output = answer(policy, stage.body.observe(policy.cameras), told)
         if output is None:
             break
         if output.progress >= 1.0:
@@ -101,7 +109,7 @@ def attempt(stage: Stage, task: Task, text: str, policy: Policy) -> Trial:
         if reached is not None and rows - reached >= GRACE_ROWS:
             break
     category = start.get(task.object).category if task.object else None
-    return Trial(task, text, stage.placed.arm, category, reached, said, so, start, now)
+    return Trial(task, told.text, stage.placed.arm, category, reached, said, so, start, now)
 
 
 def trials(
@@ -111,6 +119,7 @@ def trials(
     arm: str | None = None,
     split: Split = "train",
     only: Kind | None = None,
+    tell: Tell = words_alone,
 ) -> Iterator[Trial]:
     """Tasks in one scene, one after the other, until something stands in the way of another.
 
@@ -122,6 +131,7 @@ def trials(
         arm: Whose; drawn when None.
         split: Which wordings.
         only: Try this skill alone, and the pick before it; all of them when None.
+        tell: What the policy is told beside the words.
     """
     stage, rng = draw_stage(seed, arm, only)
     if stage is None:
@@ -135,13 +145,13 @@ def trials(
             for task in tasks:
                 tried.add(task)
                 try:
-                    text = wording(task, look(stage.world).scene.objects, rng, split)
+                    told = tell(stage, task, wording(task, look(stage.world).scene.objects, rng, split))
                     if task.object is None or look(stage.world).held is None:
                         scatter(stage, task, rng)
                     feasible(stage, task)
                 except LookupError:
                     return
-                trial = attempt(stage, task, text, policy)
+                trial = attempt(stage, task, told, policy)
                 yield trial
                 if not trial.succeeded:
                     break
@@ -174,7 +184,7 @@ def named_instead(
             text = wording(task, table, rng, split)
             scatter(stage, Task(Kind.PICK, pair[0].id), rng)
             feasible(stage, task)
-            trial = attempt(stage, task, text, policy_for(stage.placed.arm))
+            trial = attempt(stage, task, Instruction(text), policy_for(stage.placed.arm))
             hand = stage.body.observe().proprioception.ee_position_m
             yield replace(trial, kept=_goes_to(trial.end, hand) == task.object)
         except LookupError:
