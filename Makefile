@@ -63,10 +63,11 @@ eval-asking: .venv/dev-ready  ## when the planner asks: 300 commands, half of th
 	$(BIN)/python -m scenarios.eval_asking
 
 eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm, wordings, names, latency (an hour)
-	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 200
-	$(BIN)/python -m scenarios.eval_policy skills --arm kuka_iiwa --count 100
-	$(BIN)/python -m scenarios.eval_policy skills --arm xarm6 --count 100
-	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 100 --split held_out
+	$(BIN)/python -m scenarios.eval_policy pointed --arm panda --count 200
+	$(BIN)/python -m scenarios.eval_policy pointed --arm kuka_iiwa --count 100
+	$(BIN)/python -m scenarios.eval_policy pointed --arm xarm6 --count 100
+	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 80
+	$(BIN)/python -m scenarios.eval_policy skills --arm panda --count 80 --split held_out
 	$(BIN)/python -m scenarios.eval_policy names --count 200
 	$(BIN)/python -m scenarios.eval_policy nonsense
 	$(BIN)/python -m scenarios.eval_policy latency
