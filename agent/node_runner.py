@@ -32,6 +32,7 @@ from vla_low_level.rotations import yaw_of
 # Height that clears the tallest object while another hangs from the hand, m.
 CLEAR_HEIGHT_M = 0.40
 STILL_THERE_M = 0.03
+STILL_THERE = "it still lies where it was"
 # What was taken by mistake is let go this far above where it was taken, m.
 BACK_ABOVE_M = 0.003
 
@@ -170,9 +171,13 @@ class NodeRunner:
             self._robot.stop(f"monitor: {done.finding.name}")
         return response
 
-    def clear_view(self, node: SkillNode | None) -> Attempt:
-        """Bring the arm out of the camera's sight. Raises `TandemError` (`ARM_BLOCKED`) when it cannot."""
-        instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M))
+    def clear_view(self, node: SkillNode | None, opening: float | None = None) -> Attempt:
+        """Bring the arm out of the camera's sight, fingers as they are or opened on the way.
+
+        Raises:
+            TandemError: `ARM_BLOCKED` when it cannot.
+        """
+        instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M, opening))
         attempt = Attempt(Ended.ALARM, None, ())
         for _ in range(2):
             attempt = self._runner.run(
@@ -202,12 +207,22 @@ class NodeRunner:
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if done.ended in (Ended.CANCELLED, Ended.LATCHED):
             return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
-        if carrying or self.hands.held is None:
-            back = self.clear_view(node)
-            if back.ended in (Ended.CANCELLED, Ended.LATCHED):
+        away = carrying or self.hands.held is None
+        if away:
+            # What sticks between the fingers that have let it go falls where it was to be put.
+            let_go = carrying and done.ended is Ended.DONE and self.hands.held is None
+            back = self.clear_view(node, 1.0 if let_go else None)
+            if back.ended in _ABRUPT:
                 return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
-        verdict = self._judge(node, done, recorder)
+        verdict = self._judge(node, done, recorder, scene, arm_in_view=not away)
+        if verdict.reason == STILL_THERE:
+            # Lifted a little, a thing is seen right above where it lay: brought away it is not.
+            back = self.clear_view(node)
+            if back.ended in _ABRUPT:
+                return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
+            verdict = self._judge(node, done, recorder, scene, arm_in_view=False)
         if isinstance(node.skill, Pick) and verdict.truth is Truth.FALSE:
+            self.hands.let_go()
             self._put_back(node, done)
         status = {Truth.TRUE: NodeStatus.DONE, Truth.UNKNOWN: NodeStatus.UNSEEN}.get(
             verdict.truth, NodeStatus.FAILED
@@ -228,14 +243,14 @@ class NodeRunner:
         self.clear_view(node)
         self._sight.look(None)
 
-    def _judge(self, node: SkillNode, done: Attempt, recorder: Recorder) -> _Verdict:
+    def _judge(
+        self, node: SkillNode, done: Attempt, recorder: Recorder, before: Scene, *, arm_in_view: bool
+    ) -> _Verdict:
         """Is the effect true in what is seen and felt now? The policy is not asked."""
         links = [(ref, names.LinkKind.JUDGES) for ref in done.chunks]
         effects = node.skill.effects()
         with recorder.span(names.EVALUATE, {names.EVALUATION_NAME: str(effects[0])}, links) as span:
-            before = self._scene()
-            # After a pick that worked the arm is still above the table.
-            scene = self._sight.look(self.hands.held, arm_in_view=self.hands.held is not None)
+            scene = self._sight.look(self.hands.held, arm_in_view=arm_in_view)
             unmet = first_unmet(effects, State.of(scene))
             truth, reason = (unmet[1], f"{unmet[0]} is {unmet[1].value}") if unmet else (Truth.TRUE, "seen")
             if (
@@ -243,8 +258,7 @@ class NodeRunner:
                 and truth is Truth.TRUE
                 and _still_there(node.skill, before, scene)
             ):
-                self.hands.let_go()
-                truth, reason = Truth.FALSE, "it still lies where it was"
+                truth, reason = Truth.FALSE, STILL_THERE
             if truth is not Truth.TRUE and done.finding is not None and done.ended is Ended.ALARM:
                 reason = (
                     f"{reason}; {done.finding.name} {done.finding.score:.3g} > {done.finding.threshold:.3g}"

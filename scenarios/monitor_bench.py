@@ -285,17 +285,22 @@ def _post_condition(bench: Bench, skill: Skill, before: Scene) -> str:
     """The agent's success test, as `agent.node_runner` makes it: feel, get out of the way, look."""
     bench.hands.feel(bench.robot.observe().proprioception, skill, before)
     if isinstance(skill, CARRYING) or bench.hands.held is None:
-        target = Instruction("get out of the camera's view", RetreatTarget(CLEAR_HEIGHT_M))
-        for k, executed in enumerate(ChunkExecutor(bench.robot, bench.retreat, "lockstep").run(target)):
-            if executed.report.latched or executed.output.progress >= 1.0 or k > MOST_CHUNKS:
-                break
+        _retreat(bench, 1.0 if bench.hands.held is None and isinstance(skill, CARRYING) else None)
     scene = bench.look()
     unmet = first_unmet(skill.effects(), State.of(scene))
     if unmet:
         return unmet[1].value
     if isinstance(skill, Pick) and _still_there(skill, before, scene):
-        return Truth.FALSE.value
+        _retreat(bench, None)
+        return Truth.of(holds=not _still_there(skill, before, bench.look())).value
     return Truth.TRUE.value
+
+
+def _retreat(bench: Bench, opening: float | None) -> None:
+    target = Instruction("get out of the camera's view", RetreatTarget(CLEAR_HEIGHT_M, opening))
+    for k, executed in enumerate(ChunkExecutor(bench.robot, bench.retreat, "lockstep").run(target)):
+        if executed.report.latched or executed.output.progress >= 1.0 or k > MOST_CHUNKS:
+            break
 
 
 def _still_there(skill: Pick, before: Scene, now: Scene) -> bool:

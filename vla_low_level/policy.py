@@ -46,9 +46,15 @@ class ReleaseTarget:
 
 @dataclass(frozen=True, slots=True)
 class RetreatTarget:
-    """Go up and out of the cameras' way, fingers as they are."""
+    """Go up and out of the cameras' way.
+
+    Attributes:
+        height_m: How high, tool centre point.
+        opening: How far to open the fingers on the way, 0..1; None leaves them as they are.
+    """
 
     height_m: float
+    opening: float | None = None
 
 
 Target = GraspTarget | ReleaseTarget | RetreatTarget

@@ -101,6 +101,14 @@ def test_a_retreat_keeps_the_fingers_as_they_are() -> None:
     np.testing.assert_allclose(hand.position, [0.3, 0.0, 0.4], atol=5e-3)
 
 
+def test_a_retreat_opens_the_fingers_on_the_way_if_it_is_told_to() -> None:
+    hand = FreeHand()
+    hand.position = np.array([0.5, 0.3, 0.2])
+    hand.last = np.array([0, 0, 0, 0, 0, 0, 0.8])
+    run(hand, Instruction("retreat", RetreatTarget(0.4, 1.0)))
+    assert {gripper for _, gripper in hand.path} == {1.0}
+
+
 class FarOut(FreeHand):
     """A hand that is too far out to rise: it stops where the arm is straight."""
 

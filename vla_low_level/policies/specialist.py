@@ -157,7 +157,8 @@ def _waypoints(
         away = np.array([*retreat_xy_m, target.height_m])
         # Turned with the arm, so that the wrist stays as it is; held still in the world it might wind up.
         turned = yaw + math.atan2(away[1], away[0]) - math.atan2(float(here[1]), float(here[0]))
-        return [Waypoint(above, yaw, gripper), Waypoint(away, turned, gripper)]
+        fingers = gripper if target.opening is None else target.opening
+        return [Waypoint(above, yaw, fingers), Waypoint(away, turned, fingers)]
     end_yaw = _end_yaw(here, yaw, target)
     up = np.array([here[0], here[1], max(float(here[2]), target.height_m)])
     over = np.array([target.position_m[0], target.position_m[1], target.height_m])

@@ -22,6 +22,7 @@ from vla_low_level.state import STATE_DIM
 from vla_low_level.vla.config import TEXT_DIM, VLAConfig
 from vla_low_level.vla.forward import Drawn, Forward
 from vla_low_level.vla.network import Inputs, VLANetwork
+from vla_low_level.vla.pointing import Pointed, nowhere
 
 GRAPH = Path(__file__).parent / "forward.onnx"
 # Chunks drawn from one observation: the first is carried out, all of them say how sure it is.
@@ -64,9 +65,9 @@ class Fast:
         )
         self._names = [given.name for given in self._session.get_inputs()]
 
-    def __call__(self, given: Inputs, noise: Tensor, remembered: Tensor, pointed: Tensor) -> Drawn:
+    def __call__(self, given: Inputs, noise: Tensor, remembered: Tensor, pointed: Pointed) -> Drawn:
         """As `Forward`, for a batch of one."""
-        told = (value.contiguous().numpy() for value in (*given, noise, remembered, pointed))
+        told = (value.contiguous().numpy() for value in (*given, noise, remembered, *pointed))
         feed = dict(zip(self._names, told, strict=True))
         return Drawn(*(torch.from_numpy(value) for value in self._session.run(None, feed)))
 
@@ -93,8 +94,7 @@ def write_graph(path: Path) -> None:
         torch.zeros(1, dtype=torch.int64),
     )
     noise = torch.zeros(1, DRAWS, config.horizon, ACTION_DIM)
-    cells = torch.zeros(1, *config.heat_cells)
-    example = (given, noise, cells, cells.clone())
+    example = (given, noise, torch.zeros(1, *config.heat_cells), nowhere(1))
     program = torch.onnx.export(forward, example, dynamo=True, optimize=False, verbose=False)
     assert program is not None
     model: Any = program.model_proto

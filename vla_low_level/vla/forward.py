@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vla_low_level.vla.flow import sample, schedule
 from vla_low_level.vla.memory import remember
 from vla_low_level.vla.network import Inputs, VLANetwork
+from vla_low_level.vla.pointing import Pointed
 from vla_low_level.vla.vision import entropy
 
 
@@ -43,14 +44,14 @@ class Forward(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, given: Inputs, noise: Tensor, remembered: Tensor, pointed: Tensor) -> Drawn:
+    def forward(self, given: Inputs, noise: Tensor, remembered: Tensor, pointed: Pointed) -> Drawn:
         """One pass.
 
         Args:
             given: What the policy is given.
             noise: [B, D, H, 7], with the variance that the flow starts from.
             remembered: [B, h, w], of the look before; zeros at first.
-            pointed: [B, h, w], nats; zeros when nobody points.
+            pointed: Where somebody points.
         """
         network, config = self.network, self.network.config
         seen = network.understand(given, remembered=remembered, pointed=pointed)

@@ -13,6 +13,7 @@ from vla_low_level.state import STATE_DIM
 from vla_low_level.vla.choice import Choice, Chosen
 from vla_low_level.vla.config import TEXT_DIM, VLAConfig
 from vla_low_level.vla.flow import FlowHead, sample, schedule
+from vla_low_level.vla.pointing import Pointed, gained, kept_within
 from vla_low_level.vla.vision import (
     CameraEncoder,
     CloseLook,
@@ -138,7 +139,7 @@ class VLANetwork(nn.Module):
         look_px: Tensor | None = None,
         rough_m: Tensor | None = None,
         remembered: Tensor | None = None,
-        pointed: Tensor | None = None,
+        pointed: Pointed | None = None,
     ) -> Understanding:
         """Look and decide where.
 
@@ -148,7 +149,7 @@ class VLANetwork(nn.Module):
             rough_m: [B, 3], added to the hand's position that looking is told. In training it keeps the
                 network from finding the target where the hand is, instead of where it sees it.
             remembered: [B, h, w], where the table camera had the target before; None for a first look.
-            pointed: [B, h, w], what its cells gain because somebody points there, nats; None: nobody does.
+            pointed: Where somebody points; None when nobody does.
         """
         text = self.scaled(given.text)
         felt, arm = self._felt(given.state), self.embodiment(given.embodiment)
@@ -157,7 +158,9 @@ class VLANetwork(nn.Module):
             rough = torch.cat([felt[:, :3] + rough_m / self.state_std[:3], felt[:, 3:]], 1)
         words = self._heard(text, rough, arm)
         maps, near_maps = self.table(given.table, words), self.wrist(given.wrist, words)
-        led = maps if pointed is None else maps._replace(heat=maps.heat + pointed)
+        led = maps
+        if pointed is not None:
+            led = maps._replace(heat=maps.heat + gained(pointed, given.camera, self.config.heat_cells))
         chosen = self.choice(given.table, led.heat, text, remembered)
         spot = hottest(near_maps.heat)
         # The heat of its own is kept: a monitor asks how sure it is by itself.
@@ -168,6 +171,8 @@ class VLANetwork(nn.Module):
         layout, words = self.layout(near_maps.coarse).float(), words.float()
         seen = torch.cat([close, table.peak, table.mean, wrist.peak, wrist.mean, layout, words], 1)
         target, yaw = self._target(torch.cat([seen, rough], 1), centre, given.camera)
+        if pointed is not None:
+            target = kept_within(target, pointed)
         where = self._in_wrist(wrist)
         beside = around(near_maps.features.float(), spot)
         near = self._near(torch.cat([beside, layout, where, words, rough], 1), given.state)

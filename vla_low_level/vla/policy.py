@@ -20,7 +20,7 @@ from vla_low_level.state import state_vector
 from vla_low_level.vla.fast import DRAWS, Fast, fits
 from vla_low_level.vla.forward import Drawn, Forward
 from vla_low_level.vla.network import Inputs, VLANetwork
-from vla_low_level.vla.pointing import pointed_out
+from vla_low_level.vla.pointing import Pointed, nowhere
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
 from vla_low_level.vla.text import SentenceEncoder
 
@@ -82,7 +82,7 @@ class VLAPolicy:
         # Where the target was taken to be, and by which words.
         self._remembered, self._words = torch.zeros(0), tuple[str, ...]()
         # Where it was pointed at when the subgoal began.
-        self._pointed = torch.zeros(0)
+        self._pointed = nowhere(0)
 
     @classmethod
     def from_pretrained(cls, folder: Path | None = None, *, embodiment: str = "panda", seed: int = 0) -> Self:
@@ -111,9 +111,7 @@ class VLAPolicy:
         given = [self._inputs(o, i.text) for o, i in zip(observations, instructions, strict=True)]
         if self._words != (words := tuple(i.text for i in instructions)):
             self._remembered = torch.zeros(len(words), *self.network.config.heat_cells)
-            self._pointed = torch.stack(
-                [self._pointed_out(o, i.about) for o, i in zip(observations, instructions, strict=True)]
-            )
+            self._pointed = _pointed([i.about for i in instructions])
             self._words = words
         drawn = self._drawn(Inputs(*(torch.cat(parts) for parts in zip(*given, strict=True))))
         self._remembered = drawn.remembered
@@ -139,14 +137,6 @@ class VLAPolicy:
         ]
         self._chunks += 1
         return outputs
-
-    def _pointed_out(self, observation: Observation, about: Whereabouts | None) -> Tensor:
-        """What the heat-map's cells gain by what it has been told besides words [h, w], nats."""
-        cells = self.network.config.heat_cells
-        if about is None or about.likeliest_m is None:
-            return torch.zeros(cells)
-        camera = torch.from_numpy(observation.images["table"].calibration())
-        return pointed_out(torch.from_numpy(about.likeliest_m).float(), about.about_m, camera, cells)
 
     def _chunk(self, rows: NDArray[np.float32], observation: Observation) -> ActionChunk:
         rows[:, 6] = rows[:, 6].clip(0.0, 1.0)
@@ -230,6 +220,16 @@ class VLAPolicy:
         if self.network not in self._fast:
             self._fast[self.network] = Fast(self.network) if fits(self.network.config) else None
         return self._fast[self.network]
+
+
+def _pointed(told: Sequence[Whereabouts | None]) -> Pointed:
+    """What each of them has been told besides words."""
+    pointed = nowhere(len(told))
+    for k, about in enumerate(told):
+        if about is not None and about.likeliest_m is not None:
+            pointed.centre_m[k] = torch.from_numpy(about.likeliest_m)
+            pointed.about_m[k], pointed.told[k] = about.about_m, 1.0
+    return pointed
 
 
 def _picture(images: Mapping[str, CameraImage], name: str, size: tuple[int, int]) -> CameraImage:
