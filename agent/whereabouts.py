@@ -16,7 +16,7 @@ from vla_low_level.policy import Whereabouts
 # What a policy's aim, and the eyes, may be off, m.
 SLACK_M = 0.04
 # How far from the middle of free room it is as good, m.
-SPOT_M = 0.01
+SPOT_M = 0.004
 
 
 def whereabouts(skill: Skill, scene: Scene, attempt: int = 1) -> Whereabouts | None:

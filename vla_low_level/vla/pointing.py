@@ -19,7 +19,7 @@ GAIN = 16.0
 # How far beyond what is pointed at it fades to nothing, m.
 FADE_M = 0.04
 # How far beyond it an aim may be, m.
-SLACK_M = 0.005
+SLACK_M = 0.003
 
 
 class Pointed(NamedTuple):
