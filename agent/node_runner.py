@@ -207,20 +207,19 @@ class NodeRunner:
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if done.ended in (Ended.CANCELLED, Ended.LATCHED):
             return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
-        away = carrying or self.hands.held is None
-        if away:
+        if carrying or self.hands.held is None:
             # What sticks between the fingers that have let it go falls where it was to be put.
             let_go = carrying and done.ended is Ended.DONE and self.hands.held is None
             back = self.clear_view(node, 1.0 if let_go else None)
             if back.ended in _ABRUPT:
                 return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
-        verdict = self._judge(node, done, recorder, scene, arm_in_view=not away)
+        verdict = self._judge(node, done, recorder, scene)
         if verdict.reason == STILL_THERE:
             # Lifted a little, a thing is seen right above where it lay: brought away it is not.
             back = self.clear_view(node)
             if back.ended in _ABRUPT:
                 return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
-            verdict = self._judge(node, done, recorder, scene, arm_in_view=False)
+            verdict = self._judge(node, done, recorder, scene)
         if isinstance(node.skill, Pick) and verdict.truth is Truth.FALSE:
             self.hands.let_go()
             self._put_back(node, done)
@@ -243,14 +242,13 @@ class NodeRunner:
         self.clear_view(node)
         self._sight.look(None)
 
-    def _judge(
-        self, node: SkillNode, done: Attempt, recorder: Recorder, before: Scene, *, arm_in_view: bool
-    ) -> _Verdict:
+    def _judge(self, node: SkillNode, done: Attempt, recorder: Recorder, before: Scene) -> _Verdict:
         """Is the effect true in what is seen and felt now? The policy is not asked."""
         links = [(ref, names.LinkKind.JUDGES) for ref in done.chunks]
         effects = node.skill.effects()
         with recorder.span(names.EVALUATE, {names.EVALUATION_NAME: str(effects[0])}, links) as span:
-            scene = self._sight.look(self.hands.held, arm_in_view=arm_in_view)
+            # After a pick that worked the arm is still above the table, or what it holds.
+            scene = self._sight.look(self.hands.held, arm_in_view=self.hands.held is not None)
             unmet = first_unmet(effects, State.of(scene))
             truth, reason = (unmet[1], f"{unmet[0]} is {unmet[1].value}") if unmet else (Truth.TRUE, "seen")
             if (

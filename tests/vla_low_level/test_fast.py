@@ -12,7 +12,7 @@ from vla_low_level.vla.config import VLAConfig
 from vla_low_level.vla.fast import DRAWS, Fast, fits
 from vla_low_level.vla.forward import Forward
 from vla_low_level.vla.network import Inputs, VLANetwork
-from vla_low_level.vla.pointing import pointed_out
+from vla_low_level.vla.pointing import Pointed
 from vla_low_level.vla.policy import VLAPolicy
 from vla_low_level.vla.pretrained import SHIPPED, load_pretrained
 
@@ -31,7 +31,7 @@ def seen():
     stage.close()
 
 
-def given(seed: int, config: VLAConfig) -> tuple[Inputs, torch.Tensor, torch.Tensor, torch.Tensor]:
+def given(seed: int, config: VLAConfig) -> tuple[Inputs, torch.Tensor, torch.Tensor, Pointed]:
     torch.manual_seed(seed)
     camera = torch.tensor([[190.0, 190, 96.5, 63.5, 1, 0, 0, 0.95, 0, -1, 0, 0, 0, 0, -1, 1.1]])
     inputs = Inputs(
@@ -42,7 +42,9 @@ def given(seed: int, config: VLAConfig) -> tuple[Inputs, torch.Tensor, torch.Ten
         camera,
         torch.tensor([seed % 3]),
     )
-    pointed = pointed_out(torch.tensor([0.4, 0.1 * seed, 0.0]), 0.03, camera[0], config.heat_cells)[None]
+    pointed = Pointed(
+        torch.tensor([[0.4, 0.1 * seed, 0.0]]), torch.tensor([0.03]), torch.tensor([seed % 2.0])
+    )
     noise = torch.randn(1, DRAWS, config.horizon, 7)
     return inputs, noise, torch.rand(1, *config.heat_cells), pointed
 
