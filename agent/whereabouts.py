@@ -10,13 +10,16 @@ import numpy as np
 from agent.spots import free_spots
 from skills.library import Pick, Push, Put, Skill, Stack
 from skills.scene import Scene, SceneObject
-from vla_low_level.geometry import OBJECTS
+from vla_low_level.geometry import OBJECTS, PLATE_RIM_RADIUS_M
+from vla_low_level.nouns import Category
 from vla_low_level.policy import Whereabouts
 
 # What a policy's aim, and the eyes, may be off, m.
 SLACK_M = 0.04
 # How far from the middle of free room it is as good, m.
 SPOT_M = 0.004
+# How far from its middle a thing is held, m; others are held there.
+HELD_OFF_M = {Category.PLATE: PLATE_RIM_RADIUS_M}
 
 
 def whereabouts(skill: Skill, scene: Scene, attempt: int = 1) -> Whereabouts | None:
@@ -57,7 +60,8 @@ def _within(skill: Put, scene: Scene, attempt: int) -> Whereabouts | None:
     spot = spots[min(attempt, len(spots)) - 1]
     free_m = np.array([spot.x_m, spot.y_m, spot.support_m + OBJECTS[item.category].height_m])
     reach = math.hypot(*region.half_extent_m) + _radius_m(item) + SLACK_M
-    return Whereabouts(np.array(region.centre_m[:2]), reach, free_m, SPOT_M)
+    about_m = SPOT_M + HELD_OFF_M.get(item.category, 0.0)
+    return Whereabouts(np.array(region.centre_m[:2]), reach, free_m, about_m)
 
 
 def _radius_m(item: SceneObject | None) -> float:

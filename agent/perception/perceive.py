@@ -13,7 +13,7 @@ from vla_low_level.observation import Observation
 CAMERA = "overhead"
 # What is in a fixture has its centre further inside of the walls than this; on a rim it may look as if it
 # were in.
-INSIDE_M = 0.010
+INSIDE_M = 0.006
 # An object stands on another when its base is this near to the other's top, and over its middle.
 SUPPORT_M = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
 ON_M = 0.012

@@ -58,6 +58,16 @@ def test_free_room_is_pointed_out_and_other_room_at_the_next_try() -> None:
     assert first.off_m(first.likeliest_m) < first.radius_m
 
 
+def test_a_plate_is_let_go_by_its_rim_anywhere_around_the_spot() -> None:
+    plate = thing("plate", Category.PLATE, 0.5, 0.1)
+    carried = Scene(objects=(plate,), places=(SINK,), held="plate", observation_sequence=0)
+    about = whereabouts(Put(object="plate", place=Place.SINK), carried)
+    cup = whereabouts(Put(object="cup", place=Place.SINK), scene())
+    assert about is not None
+    assert cup is not None
+    assert about.about_m > 0.9 * OBJECTS[Category.PLATE].footprint_radius_m > cup.about_m
+
+
 def test_what_will_move_is_not_pointed_out() -> None:
     about = whereabouts(Push(object="cube", side=Side.LEFT), scene())
     assert about is not None
