@@ -26,7 +26,7 @@ from api.trace_cli import RunFolder, trace_app
 
 if TYPE_CHECKING:
     from agent.outcome import CommandResult
-    from api.assemble import RunOptions
+    from api.options import RunOptions
 
 app = typer.Typer(
     add_completion=False,
@@ -136,7 +136,7 @@ def run(  # noqa: PLR0913
       tandem run "clear the table" --planner openai:http://HOST:8000/v1#MODEL
       tandem run "clear the table" --fault camera_shift:0.05@3s --fault gripper_weak@8s+2s
     """  # noqa: D301 (the backspace keeps the lines apart)
-    from api.assemble import RunOptions
+    from api.options import RunOptions
 
     if policy not in ("auto", "specialist", "generalist"):
         raise typer.BadParameter(f"{policy!r} is not auto, specialist or generalist", param_hint="--policy")
@@ -183,7 +183,7 @@ def plan(  # noqa: PLR0913
       tandem plan "clear the table" --scene my_table.yaml --json
       tandem plan "put the cups in the sink, then open the drawer" --scene kitchen --explain
     """  # noqa: D301 (as above)
-    from api.assemble import RunOptions
+    from api.options import RunOptions
 
     console = Console(stderr=as_json, quiet=as_json)
     with told_errors(as_json=as_json):

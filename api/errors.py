@@ -19,7 +19,7 @@ from api.text import printable
 from traces.errors import TandemError
 
 if TYPE_CHECKING:
-    from api.assemble import RunOptions
+    from api.options import RunOptions
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -54,7 +54,8 @@ def told_errors(*, as_json: bool = False, options: RunOptions | None = None) -> 
 def _show_error(error: TandemError | KeyboardInterrupt, options: RunOptions | None, *, as_json: bool) -> None:
     """A block on stderr, or the same fields that a result has on stdout."""
     if as_json:
-        from api.assemble import RunOptions, never_begun
+        from api.assemble import never_begun
+        from api.options import RunOptions
 
         told = never_begun(options or RunOptions(""), error).model_dump(mode="json")
         trace = {"trace": str(options.folder)} if options and options.folder.is_dir() else {}

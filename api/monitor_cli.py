@@ -44,8 +44,9 @@ def calibrate(
       tandem calibrate build/monitor --out build/calibration --policy specialist --alpha 0.1
       tandem run "clear the table" --calibration build/calibration
     """  # noqa: D301 (the backspace keeps the lines apart)
-    from api.assemble import RunOptions, load_policies
+    from api.assemble import load_policies
     from api.monitoring import make_calibration
+    from api.options import RunOptions
     from skills.router import PolicyKind
     from vla_low_level.monitoring.keep import load_all
 

@@ -13,7 +13,7 @@ from traces.errors import TandemError
 if TYPE_CHECKING:
     from agent.ladder import Ladder
     from agent.monitoring import Monitoring
-    from api.assemble import RunOptions
+    from api.options import RunOptions
     from skills.router import PolicyKind
     from vla_low_level.monitoring.calibration import Calibration, Fingerprint
     from vla_low_level.monitoring.keep import Kept

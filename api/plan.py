@@ -13,7 +13,8 @@ from rich.text import Text
 
 from agent.planner.explain import explain
 from agent.planner.protocol import Plan, Question, Refusal
-from api.assemble import RunOptions, plan_command
+from api.assemble import plan_command
+from api.options import RunOptions
 from api.pictures import plan_tree, scene_table, set_table
 from api.text import printable
 from skills.render import as_mermaid, as_picture

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from api.assemble import RunOptions, load_modules, load_policies, make_planner
+from api.assemble import load_modules, load_policies, make_planner
+from api.options import RunOptions
 from api.text import printable
 from traces import names
 from traces.errors import TandemError

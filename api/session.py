@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.executive import Company, Executive
     from agent.mind import Mind
-    from api.assemble import RunOptions
+    from api.options import RunOptions
     from sim.robot import SimRobot
     from sim.scene import PlacedScene
     from traces.recorder import Recorder

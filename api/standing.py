@@ -10,7 +10,6 @@ from agent.executive import Company
 from agent.memory import Memory
 from agent.modules import Modules
 from api.assemble import (
-    RunOptions,
     broken_off,
     jpeg_qualities,
     load_modules,
@@ -18,6 +17,7 @@ from api.assemble import (
     run_facts,
     write_run_file,
 )
+from api.options import RunOptions
 from api.session import Assembled, Session, make_session
 from sim.robot import SimRobot
 from sim.scene import PlacedScene

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from api.assemble import RunOptions, run_scored
+from api.assemble import run_scored
+from api.options import RunOptions
 from scenarios.evaluate import cleared
 from scenarios.monitor_metrics import DRAWS
 from scenarios.statistics import wilson

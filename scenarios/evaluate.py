@@ -20,7 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from api.assemble import RunOptions, run_scored
+from api.assemble import run_scored
+from api.options import RunOptions
 from scenarios.statistics import quantile, wilson
 from sim.truth import SceneTruth
 from vla_low_level.nouns import Category, Place

@@ -25,8 +25,9 @@ import numpy as np
 import torch
 
 from agent.executive import Company
-from api.assemble import RunOptions, open_session
+from api.assemble import open_session
 from api.interrupt import Interrupt
+from api.options import RunOptions
 from scenarios.progress import until_interrupted
 from traces.index import list_runs
 from traces.storage import TRACE_FILE

@@ -21,7 +21,8 @@ from rich.progress import track
 
 from agent.executive import Executive
 from agent.modules import Modules
-from api.assemble import RunOptions, load_modules
+from api.assemble import load_modules
+from api.options import RunOptions
 from sim.layout import resolve
 from sim.robot import SimRobot
 from sim.scene import SceneSpec

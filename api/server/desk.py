@@ -12,7 +12,7 @@ from typing import Any
 from agent.outcome import CommandResult, Outcome
 from agent.planner.instruction import clean_instruction
 from agent.stop_words import is_stop
-from api.assemble import RunOptions
+from api.options import RunOptions
 from api.server import lifecycle
 from api.server.feed import Feed
 from api.server.frames import Frames

@@ -21,7 +21,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from api.assemble import RunOptions
+from api.options import RunOptions
 from api.server.eyes import Eyes
 from api.server.line import Line
 from api.server.told import scene_json

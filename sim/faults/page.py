@@ -46,7 +46,8 @@ A camera (`overhead`, which is `table` as well, or `wrist`) or an object's id ca
   `Fault.until(t)` repairs it at an instant.
 
 ```python
-from api.assemble import RunOptions, run_scored
+from api.assemble import run_scored
+from api.options import RunOptions
 from sim.faults.record import fault_times
 from traces.reader import read_run
 

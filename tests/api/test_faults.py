@@ -9,13 +9,14 @@ import pytest
 from agent.modules import Modules
 from agent.monitoring import Monitoring
 from agent.planner.protocol import Plan, Question
-from api.assemble import RunOptions, load_policies
+from api.assemble import load_policies
 from api.faults.assemble import faulty
 from api.faults.perception import WRONG, FaultyPerceiver
 from api.faults.planning import WRONG as WRONG_PLANS
 from api.faults.planning import FaultyPlanner
 from api.faults.policies import TROUBLES, FaultyPolicy
 from api.faults.timetable import Timetable
+from api.options import RunOptions
 from sim.faults.catalogue import CATALOGUE
 from sim.faults.happening import Happening
 from sim.faults.kinds import Site

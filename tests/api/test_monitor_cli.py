@@ -4,9 +4,9 @@ import pytest
 from attempts import kept
 from typer.testing import CliRunner
 
-from api.assemble import RunOptions
 from api.cli import app
 from api.monitoring import load_monitoring
+from api.options import RunOptions
 from api.stale import watch_runs
 from skills.router import PolicyKind
 from traces import names

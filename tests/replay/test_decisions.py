@@ -14,7 +14,8 @@ from agent.affordance import Hands
 from agent.executive import Company
 from agent.modules import Modules
 from agent.planner.protocol import History, Refusal
-from api.assemble import RunOptions, load_modules, run_command
+from api.assemble import load_modules, run_command
+from api.options import RunOptions
 from api.replay import make_fork, parse_overrides, recorded_options
 from replay.decisions import replay_decisions
 from replay.fork import Fork, fork

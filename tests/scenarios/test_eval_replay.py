@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from api.assemble import RunOptions, load_modules
+from api.assemble import load_modules
+from api.options import RunOptions
 from scenarios.eval_replay import WEIGHT_FACTOR, _change_one, _inside
 
 
