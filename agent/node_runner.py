@@ -194,14 +194,15 @@ class NodeRunner:
     def _attempt(
         self, node: SkillNode, attempt: int, route: Route, recorder: Recorder
     ) -> tuple[NodeStatus, _Verdict]:
-        scene, target = self._scene(), None
-        if route.kind is PolicyKind.SPECIALIST and isinstance(node.skill, Pick | Put):
-            target = self.hands.target(node.skill, scene, attempt)
-            if target is None:
+        scene, way, told = self._scene(), None, route.kind is PolicyKind.SPECIALIST
+        if isinstance(node.skill, Pick | Put):
+            way = self.hands.target(node.skill, scene, attempt)
+            if way is None and told:
                 return NodeStatus.FAILED, _Verdict(
                     Truth.FALSE, "no way to reach it without hitting something"
                 )
-        instruction = Instruction(route.subgoal, target, whereabouts(node.skill, scene, attempt))
+        about = whereabouts(node.skill, scene, way)
+        instruction = Instruction(route.subgoal, way if told else None, about)
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)

@@ -231,19 +231,15 @@ class _Log:
 def attempt(bench: Bench, task: Task, skill: Skill) -> Rollout | None:
     """Let the policy try; None when there is no way to begin."""
     scene = bench.scene or bench.look()
-    target = None
-    if bench.specialist:
-        if not isinstance(skill, Pick | Put):
-            return None
-        target = bench.hands.target(skill, scene, 1)
-        if target is None:
-            return None
+    way = bench.hands.target(skill, scene, 1) if isinstance(skill, Pick | Put) else None
+    if bench.specialist and way is None:
+        return None
     try:
         words = skill.subgoal(scene)
     except LookupError:
         return None
     start = look(bench.stage.world)
-    instruction = Instruction(words, target, whereabouts(skill, scene))
+    instruction = Instruction(words, way if bench.specialist else None, whereabouts(skill, scene, way))
     rollout = Rollout(skill.name, bench.stage.world.time_s)
     try:
         _drive(bench, instruction, rollout)

@@ -9,6 +9,7 @@ from skills.library import Pick, Press, Push, Put, Stack
 from skills.scene import PlaceRegion, Scene, SceneObject
 from vla_low_level.geometry import OBJECTS, PLACES
 from vla_low_level.nouns import Category, Colour, Place, Side, Switch
+from vla_low_level.policy import ReleaseTarget
 
 SINK = PlaceRegion(
     place=Place.SINK,
@@ -47,25 +48,15 @@ def test_what_is_stacked_goes_where_the_other_is() -> None:
     assert apart_m(about.likeliest_m, CUBE) == 0.0
 
 
-def test_free_room_is_pointed_out_and_other_room_at_the_next_try() -> None:
-    inside = thing("inside", Category.BOTTLE, 0.45, -0.43)
-    first, second = (whereabouts(Put(object="cup", place=Place.SINK), scene(inside), k) for k in (1, 2))
-    assert first is not None
-    assert second is not None
-    room = OBJECTS[Category.CUP].footprint_radius_m + OBJECTS[Category.BOTTLE].footprint_radius_m
-    assert apart_m(first.likeliest_m, inside) > room
-    assert not np.array_equal(first.likeliest_m, second.likeliest_m)
-    assert first.off_m(first.likeliest_m) < first.radius_m
-
-
-def test_a_plate_is_let_go_by_its_rim_anywhere_around_the_spot() -> None:
-    plate = thing("plate", Category.PLATE, 0.5, 0.1)
-    carried = Scene(objects=(plate,), places=(SINK,), held="plate", observation_sequence=0)
-    about = whereabouts(Put(object="plate", place=Place.SINK), carried)
-    cup = whereabouts(Put(object="cup", place=Place.SINK), scene())
+def test_what_is_put_down_goes_where_the_hand_would_let_go_of_it() -> None:
+    way = ReleaseTarget(np.array([0.42, -0.37, 0.05]), 0.0, 0.3)
+    about = whereabouts(Put(object="cup", place=Place.SINK), scene(), way)
     assert about is not None
-    assert cup is not None
-    assert about.about_m > 0.9 * OBJECTS[Category.PLATE].footprint_radius_m > cup.about_m
+    np.testing.assert_array_equal(about.likeliest_m, way.position_m)
+    assert about.off_m(about.likeliest_m) < about.radius_m
+    unknown = whereabouts(Put(object="cup", place=Place.SINK), scene())
+    assert unknown is not None
+    assert unknown.likeliest_m is None
 
 
 def test_what_will_move_is_not_pointed_out() -> None:
