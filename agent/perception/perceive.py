@@ -11,8 +11,8 @@ from vla_low_level.nouns import Category, Furniture, Place
 from vla_low_level.observation import Observation
 
 CAMERA = "overhead"
-# What is in a fixture has its centre further inside of the walls than this; on a rim it may look as if it
-# were in.
+# What is in a fixture has its middle further inside of the walls than this; on a rim it may look as if it
+# were in. A spoon's may be anywhere inside: it leans.
 INSIDE_M = 0.006
 # An object stands on another when its base is this near to the other's top, and over its middle.
 SUPPORT_M = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
@@ -112,17 +112,20 @@ def _scene_object(item: DetectedObject, name: str, regions: tuple[PlaceRegion, .
         colour=item.colour,
         position_m=item.position_m,
         yaw_rad=item.yaw_rad,
-        place=place_of(item.position_m, regions),
+        place=place_of(item.category, item.position_m, regions),
         confidence=min(1.0, item.confidence),
     )
 
 
-def place_of(position_m: tuple[float, float, float], regions: tuple[PlaceRegion, ...]) -> Place | None:
-    """The fixture that holds the point; what lies on a rim or leans on it is in none."""
+def place_of(
+    category: Category, position_m: tuple[float, float, float], regions: tuple[PlaceRegion, ...]
+) -> Place | None:
+    """The fixture that holds a thing; what lies on a rim or leans on it from outside is in none."""
+    margin_m = 0.0 if category is Category.SPOON else INSIDE_M
     for region in regions:
         dx, dy = (position_m[k] - region.centre_m[k] for k in (0, 1))
         c, s = math.cos(region.yaw_rad), math.sin(region.yaw_rad)
         along, across = abs(c * dx + s * dy), abs(-s * dx + c * dy)
-        if along <= region.half_extent_m[0] - INSIDE_M and across <= region.half_extent_m[1] - INSIDE_M:
+        if along <= region.half_extent_m[0] - margin_m and across <= region.half_extent_m[1] - margin_m:
             return region.place
     return None

@@ -85,7 +85,9 @@ def _pose_bias(scene: Scene, _before: Scene | None, fault: Fault, rng: np.random
     def moved(item: SceneObject) -> SceneObject:
         x, y, z = item.position_m
         there = (x + dx, y + dy, z)
-        return item.model_copy(update={"position_m": there, "place": place_of(there, scene.places)})
+        return item.model_copy(
+            update={"position_m": there, "place": place_of(item.category, there, scene.places)}
+        )
 
     return _changed(scene, moved)
 
