@@ -12,8 +12,8 @@ from vla_low_level.observation import Observation
 
 CAMERA = "overhead"
 # What is in a fixture has its middle further inside of the walls than this; on a rim it may look as if it
-# were in. A spoon's may be anywhere inside: it leans.
-INSIDE_M = 0.006
+# were in. Long ones lean over the walls, and their middle with them: so far out they still count as inside.
+INSIDE_M, LEANING_M = 0.006, 0.012
 # An object stands on another when its base is this near to the other's top, and over its middle.
 SUPPORT_M = {Category.CUBE: OBJECTS[Category.CUBE].height_m, Category.PLATE: PLATE_TOP_M}
 ON_M = 0.012
@@ -121,7 +121,7 @@ def place_of(
     category: Category, position_m: tuple[float, float, float], regions: tuple[PlaceRegion, ...]
 ) -> Place | None:
     """The fixture that holds a thing; what lies on a rim or leans on it from outside is in none."""
-    margin_m = 0.0 if category is Category.SPOON else INSIDE_M
+    margin_m = -LEANING_M if category is Category.SPOON else INSIDE_M
     for region in regions:
         dx, dy = (position_m[k] - region.centre_m[k] for k in (0, 1))
         c, s = math.cos(region.yaw_rad), math.sin(region.yaw_rad)
