@@ -194,19 +194,19 @@ class NodeRunner:
     def _attempt(
         self, node: SkillNode, attempt: int, route: Route, recorder: Recorder
     ) -> tuple[NodeStatus, _Verdict]:
-        scene, way, told = self._scene(), None, route.kind is PolicyKind.SPECIALIST
-        if isinstance(node.skill, Pick | Put):
+        scene, way, specialist = self._scene(), None, route.kind is PolicyKind.SPECIALIST
+        if isinstance(node.skill, Put) or (specialist and isinstance(node.skill, Pick)):
             way = self.hands.target(node.skill, scene, attempt)
-            if way is None and told:
+            if way is None and specialist:
                 return NodeStatus.FAILED, _Verdict(
                     Truth.FALSE, "no way to reach it without hitting something"
                 )
         about = whereabouts(node.skill, scene, way)
-        instruction = Instruction(route.subgoal, way if told else None, about)
+        instruction = Instruction(route.subgoal, way if specialist else None, about)
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
-        if done.ended in (Ended.CANCELLED, Ended.LATCHED):
+        if done.ended in _ABRUPT:
             return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
         if carrying or self.hands.held is None:
             # What sticks between the fingers that have let it go falls where it was to be put.

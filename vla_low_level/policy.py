@@ -67,8 +67,8 @@ class Whereabouts:
     Attributes:
         centre_m: float64 [2], world.
         radius_m: How far from there it may aim.
-        likeliest_m: float64 [3], world, the middle of the thing that is meant, or of free room in the
-            fixture; None where that is not known, or will move.
+        likeliest_m: float64 [3], world, the middle of the thing that is meant, or where the hand would let go
+            of what it holds; None where that is not known, or will move.
         about_m: How far around that point, across the table, is as good.
     """
 
@@ -89,7 +89,7 @@ class Instruction:
     Attributes:
         text: The subgoal in plain words, all that a generalist needs.
         target: The same subgoal as a perceived pose, for specialists; None when nothing was perceived.
-        about: Where it lies, for the monitor, and as a first guess for a policy that looks. None when that is
+        about: Where it lies, for the monitor, and for a policy that can be pointed at it. None when that is
             not known.
     """
 
