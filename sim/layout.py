@@ -40,6 +40,8 @@ GAP_M = 0.030
 TALL_M = 0.06
 TALL_GAP_M = 0.045
 WALL_GAP_M = 0.035
+# Between a fixture and what moves beside it.
+CLEARANCE_M = 0.001
 TRIES = 150
 LAYOUTS = 400
 
@@ -48,14 +50,16 @@ def resolve(spec: SceneSpec, seed: int) -> PlacedScene:
     """Draw what the scene leaves open. The same spec and seed give the same placement.
 
     Raises:
-        TandemError: `SCENE_FULL` when the objects do not fit.
+        TandemError: `SCENE_FULL` when the objects do not fit, `SCENE_INVALID` when furniture and a fixture
+            were given positions that block each other.
     """
     rng = np.random.default_rng([seed, 0x5CE7E])
-    places = _place_fixtures(spec, rng)
+    drawer, lamp = _place_furniture(spec)
+    swept = _swept(drawer, lamp)
+    places = _place_fixtures(spec, rng, swept)
     # Large footprints first: small ones still fit in between.
     kinds = sorted(_draw_kinds(spec, rng), key=lambda k: -OBJECTS[_category(k)].footprint_radius_m)
-    drawer, lamp = _place_furniture(spec)
-    placed = _place_objects(kinds, _KeepOut(places, _swept(drawer, lamp)), rng)
+    placed = _place_objects(kinds, _KeepOut(places, swept), rng)
     azimuth, height = rng.uniform(-math.pi, math.pi), rng.uniform(1.2, 2.0)
     light = spec.light or (math.cos(azimuth), math.sin(azimuth), height)
     return PlacedScene(seed=seed, objects=tuple(placed), places=places, light=light, drawer=drawer, lamp=lamp)
@@ -133,14 +137,45 @@ def _draw_kinds(spec: SceneSpec, rng: np.random.Generator) -> list[ObjectSpec]:
     return kinds
 
 
-def _place_fixtures(spec: SceneSpec, rng: np.random.Generator) -> tuple[PlacedPlace, ...]:
+def _place_fixtures(
+    spec: SceneSpec, rng: np.random.Generator, swept: tuple[Rectangle, ...]
+) -> tuple[PlacedPlace, ...]:
     wanted = spec.places or tuple(PlaceSpec(place=place) for place in Place)
     fixtures = []
     for item in wanted:
         jitter = rng.uniform(-JITTER_M, JITTER_M, 2)
         x, y = item.position or (SLOTS[item.place][0] + jitter[0], SLOTS[item.place][1] + jitter[1])
-        fixtures.append(PlacedPlace(place=item.place, position_m=(float(x), float(y))))
+        fixture = PlacedPlace(place=item.place, position_m=(float(x), float(y)))
+        for box in swept:
+            fixture = _aside(fixture, box, given=item.position is not None)
+        fixtures.append(fixture)
     return tuple(fixtures)
+
+
+def _aside(fixture: PlacedPlace, box: Rectangle, *, given: bool) -> PlacedPlace:
+    """Moved the shortest way out of what furniture sweeps: a drawer that meets a wall cannot be shut."""
+    walls = _walls(fixture)
+    away = [fixture.position_m[k] - box.centre_m[k] for k in (0, 1)]
+    short = [walls.half_m[k] + box.half_m[k] + CLEARANCE_M - abs(away[k]) for k in (0, 1)]
+    if min(short) <= 0.0:
+        return fixture
+    if given:
+        raise TandemError(
+            "SCENE_INVALID",
+            f"the {fixture.place.phrase} stands where the drawer or the lamp needs room",
+            fix="move one of them",
+        )
+    axis = short.index(min(short))
+    moved = list(fixture.position_m)
+    moved[axis] += math.copysign(short[axis], away[axis])
+    return fixture.model_copy(update={"position_m": (moved[0], moved[1])})
+
+
+def _walls(fixture: PlacedPlace) -> Rectangle:
+    """What a fixture takes up, its walls included."""
+    size = PLACES[fixture.place]
+    x, y = (half + size.wall_thickness_m for half in size.half_extent_m)
+    return Rectangle(fixture.position_m, (x, y))
 
 
 def _place_objects(
@@ -212,13 +247,7 @@ def _apart(one: PlacedObject, other: PlacedObject) -> bool:
 
 def _outside(item: PlacedObject, keep_out: _KeepOut) -> bool:
     """Clear of fixtures and furniture; a thing that starts inside a wall is thrown out by the physics."""
-    walls = [
-        Rectangle(
-            fixture.position_m,
-            tuple(h + PLACES[fixture.place].wall_thickness_m for h in PLACES[fixture.place].half_extent_m),  # type: ignore[arg-type]
-        )
-        for fixture in keep_out.places
-    ]
+    walls = [_walls(fixture) for fixture in keep_out.places]
     return all(_clear(disc, box) for disc in _discs(item) for box in (*walls, *keep_out.swept))
 
 
