@@ -12,7 +12,7 @@ from traces.errors import TandemError
 from vla_low_level.policy import Policy
 
 SPECIALIST_SKILLS = (Pick, Put)
-# From this attempt on, a skill that the specialist has failed at goes to the generalist.
+# From this attempt on, a skill that the generalist has failed at goes to the specialist, if it can do that.
 SECOND_OPINION = 3
 
 
@@ -60,7 +60,7 @@ class Router:
         self._policies = policies if only is None else {only: policies[only]}
 
     def route(self, skill: Skill, scene: Scene, attempt: int = 1) -> Route:
-        """The policy for this attempt at a skill: the specialist where it can, while it does better.
+        """The policy for this attempt at a skill: the generalist first, the specialist for a second opinion.
 
         Raises:
             TandemError: `POLICY_UNAVAILABLE` when none that may be used can do it.
@@ -72,15 +72,15 @@ class Router:
                 f"the {next(iter(self._policies)).value} cannot {skill.name.replace('_', ' ')}",
                 fix="use --policy auto",
             )
-        specialist, generalist = able.get(PolicyKind.SPECIALIST), able.get(PolicyKind.GENERALIST)
         subgoal, told_apart = _subgoal(skill, scene)
-        if specialist is not None and (generalist is None or attempt < SECOND_OPINION or not told_apart):
-            why = "it is the better one at this" if generalist is not None else "it is the only one"
-            return Route(specialist, PolicyKind.SPECIALIST, why, subgoal)
-        if generalist is None:
-            raise TandemError("POLICY_UNAVAILABLE", f"no policy for {skill.name}")
-        why = "it is the only one" if specialist is None else "the specialist has failed twice"
-        return Route(generalist, PolicyKind.GENERALIST, why, subgoal)
+        kind, why = next(iter(able)), "it is the only one"
+        if len(able) > 1:
+            kind, why = PolicyKind.GENERALIST, "it goes first"
+            if not told_apart:
+                kind, why = PolicyKind.SPECIALIST, "words cannot tell the object from its twins"
+            elif attempt >= SECOND_OPINION:
+                kind, why = PolicyKind.SPECIALIST, "the generalist has failed twice"
+        return Route(able[kind], kind, why, subgoal)
 
 
 def _subgoal(skill: Skill, scene: Scene) -> tuple[str, bool]:

@@ -1,11 +1,16 @@
 import math
+from contextlib import closing
 
+import numpy as np
+import pybullet as p
 import pytest
 
+from sim.demos.chain import draw_stage
+from sim.demos.tasks import Kind
 from sim.layout import resolve
 from sim.scene import AREA_X_M, AREA_Y_M, MAX_FILE_BYTES, ObjectSpec, SceneSpec, builtin_scenes
 from traces.errors import TandemError
-from vla_low_level.geometry import OBJECTS, PLACES
+from vla_low_level.geometry import DRAWER_TRAVEL_M, OBJECTS, PLACES
 from vla_low_level.nouns import Category, Colour, Place
 
 
@@ -119,3 +124,21 @@ def test_nothing_starts_inside_the_wall_of_a_fixture(seed):
                 x, y = item.position_m[0] + dx, item.position_m[1] + dy
                 off = [abs(v - c) - h for v, c, h in zip((x, y), fixture.position_m, half, strict=True)]
                 assert math.hypot(*(max(0.0, o) for o in off)) > radius
+
+
+# Drawn like that, the dish rack and the cabinet would overlap.
+@pytest.mark.parametrize("seed", [6_953_002, 6_953_016, 6_953_023, 6_953_043])
+def test_a_drawer_opens_and_shuts_without_meeting_a_fixture(seed):
+    stage, _ = draw_stage(seed, "panda", Kind.CLOSE_DRAWER)
+    with closing(stage.world) as world:
+        fixtures = range(world.arm.body + 1, world.drawer.body)
+        for opening_m in np.linspace(0.0, DRAWER_TRAVEL_M, 13):
+            world.drawer.put(float(opening_m))
+            touching = [p.getClosestPoints(world.drawer.body, wall, 0.0) for wall in fixtures]
+            assert not any(touching), opening_m
+
+
+def test_fixture_and_cabinet_in_each_other_are_refused(load):
+    spec = load("{drawer: {}, places: [{place: dish_rack, position: [0.6, 0.25]}]}")
+    with pytest.raises(TandemError, match="the dish rack stands where the drawer"):
+        resolve(spec, 0)
