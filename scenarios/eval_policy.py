@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -127,7 +127,7 @@ def _detector() -> Detector:
 
 
 def _run(
-    args: argparse.Namespace, work: Callable[[Job], list[Score]], kinds: Iterable[Kind], console: Console
+    args: argparse.Namespace, work: Callable[[Job], list[Score]], kinds: Sequence[Kind], console: Console
 ) -> list[Score]:
     """Trials until every kind has `--count` of them; a pick before something else counts as well.
 
@@ -135,7 +135,8 @@ def _run(
     the same command always tries the same tasks.
     """
     scores: list[Score] = []
-    wanted = tuple(kinds)
+    # A skill's scenes are the same, whichever others are tried.
+    wanted = [(number, kind) for number, kind in enumerate(kinds) if kind in (args.skill or kinds)]
 
     def tried(kind: Kind) -> int:
         return sum(score.kind == kind.value for score in scores)
@@ -145,7 +146,7 @@ def _run(
         Progress(console=console) as bar,
     ):
         task = bar.add_task(f"{args.section}, {args.arm}", total=args.count * len(wanted))
-        for number, kind in enumerate(wanted):
+        for number, kind in wanted:
             first = args.first + number * MOST_SCENES
             for block in range(first, first + MOST_SCENES, JOBS * SCENES_A_JOB):
                 if tried(kind) >= args.count:
@@ -156,7 +157,7 @@ def _run(
                 ]
                 for found in pool.map(work, jobs):
                     scores += found
-                    bar.update(task, completed=sum(min(args.count, tried(k)) for k in wanted))
+                    bar.update(task, completed=sum(min(args.count, tried(k)) for _, k in wanted))
     return scores
 
 
@@ -169,12 +170,12 @@ def _rates(scores: Iterable[Score], key: Callable[[Score], str]) -> dict[str, ob
 
 def skills(args: argparse.Namespace, console: Console) -> dict[str, object]:
     """Success by skill, and of picks by category, told nothing but words."""
-    return _by_skill(_run(args, try_skills, Kind, console))
+    return _by_skill(_run(args, try_skills, list(Kind), console))
 
 
 def pointed(args: argparse.Namespace, console: Console) -> dict[str, object]:
     """The same tasks, told as in a command: words, and where the agent has perceived it."""
-    return _by_skill(_run(args, try_pointed, Kind, console))
+    return _by_skill(_run(args, try_pointed, list(Kind), console))
 
 
 def _by_skill(scores: list[Score]) -> dict[str, object]:
@@ -283,6 +284,9 @@ def main() -> None:
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--arm", default="panda")
     parser.add_argument("--count", type=int, default=200, help="trials of every skill")
+    parser.add_argument(
+        "--skill", type=Kind, choices=tuple(Kind), action="append", help="only this one; repeatable"
+    )
     parser.add_argument("--split", choices=("train", "held_out"), default="train", help="wordings")
     parser.add_argument("--weights", type=Path, help="a policy's folder; default the shipped one")
     parser.add_argument("--first", type=int, default=FIRST, help="first seed")
@@ -290,7 +294,7 @@ def main() -> None:
     args = parser.parse_args()
     figures = SECTIONS[args.section](args, Console(stderr=True))
     OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"{args.section}-{args.arm}-{args.split}.json"
+    path = OUT / f"{'-'.join([args.section, args.arm, args.split, *(args.skill or ())])}.json"
     path.write_text(json.dumps(figures, indent=1) + "\n")
     for group in figures.values():
         if isinstance(group, dict):
