@@ -71,8 +71,8 @@ eval-policy: .venv/dev-ready  ## the policy's figures: every skill on every arm,
 	$(BIN)/python -m scenarios.eval_policy names --count 200
 	$(BIN)/python -m scenarios.eval_policy nonsense
 	$(BIN)/python -m scenarios.eval_policy latency
-	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy generalist
-	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000200 --count 100 --policy specialist
+	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3960000 --count 100 --policy generalist
+	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3960000 --count 100 --policy specialist
 
 eval-api: .venv/dev-ready  ## the server's figures: stop latency under load, cost of a request, slow clients, kills, fuzzing (an hour)
 	$(BIN)/python -m scenarios.bench_api stop --count 2000
