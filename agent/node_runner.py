@@ -16,7 +16,7 @@ from agent.sight import Sight
 from agent.skill_runner import Attempt, Ended, SkillRunner
 from agent.whereabouts import whereabouts
 from skills.graph import SkillNode
-from skills.library import CARRYING, Pick, Put
+from skills.library import CARRYING, Pick, Put, Skill
 from skills.predicates import State, Truth, first_unmet
 from skills.router import PolicyKind, Route, Router
 from skills.scene import Scene, SceneObject
@@ -32,7 +32,6 @@ from vla_low_level.rotations import yaw_of
 # Height that clears the tallest object while another hangs from the hand, m.
 CLEAR_HEIGHT_M = 0.40
 STILL_THERE_M = 0.03
-STILL_THERE = "it still lies where it was"
 # What was taken by mistake is let go this far above where it was taken, m.
 BACK_ABOVE_M = 0.003
 
@@ -78,12 +77,13 @@ class NodeResult:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """The success test's word on one attempt."""
+    """The success test's word on one attempt; `again` asks for another look, with the arm out of the way."""
 
     truth: Truth
     reason: str
     span: SpanRef | None = None
     done: Attempt | None = None
+    again: bool = False
 
 
 class NodeRunner:
@@ -206,20 +206,18 @@ class NodeRunner:
         carrying = isinstance(node.skill, CARRYING)
         done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
-        if done.ended in _ABRUPT:
-            return _ABRUPT[done.ended], _Verdict(Truth.UNKNOWN, done.ended.value)
+        if abrupt := _abrupt(done):
+            return abrupt
         if carrying or self.hands.held is None:
             # What sticks between the fingers that have let it go falls where it was to be put.
             let_go = carrying and done.ended is Ended.DONE and self.hands.held is None
-            back = self.clear_view(node, 1.0 if let_go else None)
-            if back.ended in _ABRUPT:
-                return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
+            if abrupt := _abrupt(self.clear_view(node, 1.0 if let_go else None)):
+                return abrupt
         verdict = self._judge(node, done, recorder, scene)
-        if verdict.reason == STILL_THERE:
+        if verdict.again:
             # Lifted a little, a thing is seen right above where it lay: brought away it is not.
-            back = self.clear_view(node)
-            if back.ended in _ABRUPT:
-                return _ABRUPT[back.ended], _Verdict(Truth.UNKNOWN, back.ended.value)
+            if abrupt := _abrupt(self.clear_view(node)):
+                return abrupt
             verdict = self._judge(node, done, recorder, scene)
         if isinstance(node.skill, Pick) and verdict.truth is Truth.FALSE:
             self.hands.let_go()
@@ -252,18 +250,15 @@ class NodeRunner:
             scene = self._sight.look(self.hands.held, arm_in_view=self.hands.held is not None)
             unmet = first_unmet(effects, State.of(scene))
             truth, reason = (unmet[1], f"{unmet[0]} is {unmet[1].value}") if unmet else (Truth.TRUE, "seen")
-            if (
-                isinstance(node.skill, Pick)
-                and truth is Truth.TRUE
-                and _still_there(node.skill, before, scene)
-            ):
-                truth, reason = Truth.FALSE, STILL_THERE
+            again = truth is Truth.TRUE and _still_there(node.skill, before, scene)
+            if again:
+                truth, reason = Truth.FALSE, "it still lies where it was"
             if truth is not Truth.TRUE and done.finding is not None and done.ended is Ended.ALARM:
                 reason = (
                     f"{reason}; {done.finding.name} {done.finding.score:.3g} > {done.finding.threshold:.3g}"
                 )
             span.update({names.EVALUATION_LABEL: truth.value, names.EVALUATION_EXPLANATION: reason})
-            return _Verdict(truth, reason, span.ref, done)
+            return _Verdict(truth, reason, span.ref, done, again)
 
     def _scene(self) -> Scene:
         return self._sight.scene or self._sight.look(self.hands.held)
@@ -295,9 +290,15 @@ def _causes(verdict: _Verdict) -> list[SpanRef]:
 _ABRUPT = {Ended.CANCELLED: NodeStatus.CANCELLED, Ended.LATCHED: NodeStatus.LATCHED}
 
 
-def _still_there(skill: Pick, before: Scene, now: Scene) -> bool:
-    """Something of the same looks lies where the picked object lay."""
-    old = before.get(skill.object)
+def _abrupt(attempt: Attempt) -> tuple[NodeStatus, _Verdict] | None:
+    """What comes of a node that somebody has ended; None where nobody has."""
+    status = _ABRUPT.get(attempt.ended)
+    return None if status is None else (status, _Verdict(Truth.UNKNOWN, attempt.ended.value))
+
+
+def _still_there(skill: Skill, before: Scene, now: Scene) -> bool:
+    """Something of the same looks lies where the object lay that should be picked."""
+    old = before.get(skill.object) if isinstance(skill, Pick) else None
     if old is None:
         return False
     return any(_same_spot(old, new) for new in now.objects if new.id != now.held)
