@@ -31,7 +31,7 @@ class Told:
         budget_s: Time that it may take.
         carrying: Something is in the hand and must stay there until the fingers are opened.
         in_turn: A chunk begins only when the one before is over.
-        skill: What the monitor compares it with.
+        skill: What a calibrated score compares it with; None where plain limits watch.
     """
 
     route: Route
@@ -39,7 +39,7 @@ class Told:
     budget_s: float
     carrying: bool
     in_turn: bool
-    skill: str = ""
+    skill: str | None = None
 
 
 class ObjectionError(Exception):

@@ -35,6 +35,8 @@ class Ladder(BaseModel):
         rungs: Of the first, second, ... alarm at one node; the last one stays.
         blind: The same for alarms of the cameras themselves: trying again is not likely to help.
         most: Alarms in one command from which on a person is asked, whatever the rung.
+        believed: Alarms at one node after which plain limits watch further tries: what the calibrated score
+            finds strange about this place it will find strange every time, and its promise is of first tries.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +46,7 @@ class Ladder(BaseModel):
     )
     blind: tuple[Response, ...] = Field(default=(Response.RETRY, Response.ASK), min_length=1, max_length=16)
     most: int = Field(default=8, ge=1, le=100)
+    believed: int = Field(default=2, ge=1, le=100)
 
     def model_post_init(self, _context: object) -> None:
         """Raises ValueError for a rung that decides nothing."""
@@ -73,6 +76,10 @@ class Alarms:
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder, self._at_node, self._in_command = ladder, dict[str, int](), 0
+
+    def believes(self, node: str) -> bool:
+        """Whether the calibrated score watches the next try at a node."""
+        return self._at_node.get(node, 0) < self._ladder.believed
 
     def response(self, node: str, finding: Finding) -> Response:
         """The response to an alarm at a node, which counts from now on."""

@@ -55,10 +55,12 @@ class Monitoring:
         yields = 10**9 if self.mode is Mode.OFF else plain.yields
         return Thresholds(_NEVER, _NEVER, _NEVER, _NEVER, yields, astray=10**9)
 
-    def begin(self, route: Route, skill: str, observation: Observation) -> Watched | None:
-        """Watch an attempt; None without a calibration for its policy, cameras and skill."""
+    def begin(self, route: Route, skill: str | None, observation: Observation) -> Watched | None:
+        """Watch an attempt; None without a skill, or a calibration for it, its policy and cameras."""
         calibration = self.calibrations.get(route.kind)
-        if self.mode is Mode.OFF or calibration is None or skill not in calibration.card.channels.lasts_s:
+        if self.mode is Mode.OFF or calibration is None or skill is None:
+            return None
+        if skill not in calibration.card.channels.lasts_s:
             return None
         known = calibration.card.fingerprint.cameras
         if any(known.get(name) != _of_image(image) for name, image in observation.images.items()):

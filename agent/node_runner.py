@@ -180,9 +180,7 @@ class NodeRunner:
         instruction = Instruction(self._retreat.subgoal, RetreatTarget(CLEAR_HEIGHT_M, opening))
         attempt = Attempt(Ended.ALARM, None, ())
         for _ in range(2):
-            attempt = self._runner.run(
-                node, self._retreat, instruction, seen=None, carrying=False, skill="retreat"
-            )
+            attempt = self._runner.run(node, self._retreat, instruction, seen=None, carrying=False)
             if attempt.ended is not Ended.ALARM:
                 return attempt
         raise TandemError(
@@ -204,7 +202,14 @@ class NodeRunner:
         about = whereabouts(node.skill, scene, way)
         instruction = Instruction(route.subgoal, way if specialist else None, about)
         carrying = isinstance(node.skill, CARRYING)
-        done = self._runner.run(node, route, instruction, seen=self._sight.span, carrying=carrying)
+        done = self._runner.run(
+            node,
+            route,
+            instruction,
+            seen=self._sight.span,
+            carrying=carrying,
+            skill=node.skill.name if self._alarms.believes(node.id) else None,
+        )
         self.hands.feel(self._robot.observe().proprioception, node.skill, scene)
         if abrupt := _abrupt(done):
             return abrupt
@@ -236,7 +241,7 @@ class NodeRunner:
         down_m = done.lowest_m + np.array([0.0, 0.0, BACK_ABOVE_M])
         target = ReleaseTarget(down_m, yaw_of(body.target_rotation), TRAVEL_HEIGHT_M)
         instruction = Instruction(self._return.subgoal, target)
-        self._runner.run(node, self._return, instruction, seen=None, carrying=False, skill="return")
+        self._runner.run(node, self._return, instruction, seen=None, carrying=False)
         self.hands.let_go()
         self.clear_view(node)
         self._sight.look(None)

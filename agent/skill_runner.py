@@ -108,7 +108,7 @@ class SkillRunner:
         *,
         seen: SpanRef | None,
         carrying: bool,
-        skill: str = "",
+        skill: str | None = None,
     ) -> Attempt:
         """Carry out one subgoal.
 
@@ -118,7 +118,7 @@ class SkillRunner:
             instruction: What it is told.
             seen: The perception that the instruction rests on; every chunk links it.
             carrying: Something is in the hand and must stay there until the fingers are opened.
-            skill: What the monitor compares the attempt with, where it is not the node's own skill.
+            skill: What a calibrated score compares the attempt with; without it plain limits watch.
 
         Raises:
             TandemError: `POLICY_CRASH` when the policy raises, `POLICY_NONFINITE` or `POLICY_REJECTED` when
@@ -134,7 +134,7 @@ class SkillRunner:
             node.skill.time_budget_s if node else RETREAT_S,
             carrying,
             in_turn,
-            skill or (node.skill.name if node else "retreat"),
+            skill,
         )
         record = ChunkRecord(self._recorder, self._listener, told, links, self.monitoring)
         if self._cancelled.is_set():

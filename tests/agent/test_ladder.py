@@ -23,6 +23,16 @@ def test_every_node_begins_at_the_bottom():
     assert alarms.response("a", alarm()) is Response.REPLAN
 
 
+def test_what_was_stopped_twice_is_tried_under_plain_limits():
+    alarms = Alarms(Ladder())
+    told = []
+    for _ in range(3):
+        told.append(alarms.believes("place"))
+        alarms.response("place", alarm())
+    assert told == [True, True, False]
+    assert alarms.believes("another")
+
+
 def test_trying_again_does_not_help_a_blind_camera_for_long():
     alarms = Alarms(Ladder())
     assert [alarms.response("a", alarm("monitor_frozen_wrist")) for _ in range(2)] == [

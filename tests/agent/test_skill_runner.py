@@ -69,7 +69,7 @@ def robot(clock: str) -> Iterator[SimRobot]:
         yield started
 
 
-def attempt(robot, clock, folder, policy, about=None, cancelled=None, monitoring=None):
+def attempt(robot, clock, folder, policy, about=None, cancelled=None, monitoring=None, skill=NODE.skill.name):
     with Recorder.open(folder, {}) as recorder:
         robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
         runner = SkillRunner(
@@ -83,7 +83,9 @@ def attempt(robot, clock, folder, policy, about=None, cancelled=None, monitoring
         runner.watch_with(monitoring or Monitoring())
         route = Route(policy, PolicyKind.GENERALIST, "test", "go left")
         with recorder.span("execute_tool test"):
-            return runner.run(NODE, route, Instruction("go left", about=about), seen=None, carrying=False)
+            return runner.run(
+                NODE, route, Instruction("go left", about=about), seen=None, carrying=False, skill=skill
+            )
 
 
 def chunk_spans(folder):
@@ -154,6 +156,14 @@ def test_a_calibrated_alarm_holds_the_arm_and_names_its_score(robot, clock, tmp_
     assert float(told[names.MONITOR_SCORE]) > float(told[names.MONITOR_THRESHOLD]) == -100.0
     # What alarms before it is sent never moves the arm.
     assert len(chunk_spans(tmp_path / "run")) == (0 if mode is Mode.ACT else 4)
+
+
+@pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
+def test_compared_with_nothing_an_attempt_is_under_plain_limits(robot, clock, tmp_path) -> None:
+    watched = Monitoring(Mode.ACT, {PolicyKind.GENERALIST: calibration(robot, -100.0)})
+    done = attempt(robot, clock, tmp_path / "run", Ambler(4), monitoring=watched, skill=None)
+    assert done.ended is Ended.DONE
+    assert done.score is None
 
 
 @pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
