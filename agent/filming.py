@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ SPECTATOR = "front"
 
 
 class FilmedRobot(PassingRobot):
-    """Whoever looks, the spectator's camera looks too."""
+    """Whoever looks, the spectator's camera looks too; only the sink gets its picture."""
 
     def __init__(self, robot: Robot, sink: FrameSink, caption: str) -> None:
         super().__init__(robot)
@@ -27,4 +28,6 @@ class FilmedRobot(PassingRobot):
         """Sense now."""
         seen = self._robot.observe((*cameras, SPECTATOR))
         self._sink(seen.images[SPECTATOR].rgb, self._caption)
-        return seen
+        # What the agent did not ask for it does not get: a monitor knows the cameras it was calibrated with.
+        images = {name: image for name, image in seen.images.items() if name in cameras}
+        return replace(seen, images=images)

@@ -69,7 +69,18 @@ def robot(clock: str) -> Iterator[SimRobot]:
         yield started
 
 
-def attempt(robot, clock, folder, policy, about=None, cancelled=None, monitoring=None, skill=NODE.skill.name):
+def attempt(
+    robot,
+    clock,
+    folder,
+    policy,
+    about=None,
+    cancelled=None,
+    monitoring=None,
+    *,
+    skill=NODE.skill.name,
+    film=None,
+):
     with Recorder.open(folder, {}) as recorder:
         robot.on_work = partial(recorder.adopt, names.BODY_EXECUTE)
         runner = SkillRunner(
@@ -81,6 +92,8 @@ def attempt(robot, clock, folder, policy, about=None, cancelled=None, monitoring
             clock=clock,
         )
         runner.watch_with(monitoring or Monitoring())
+        if film is not None:
+            runner.film(film)
         route = Route(policy, PolicyKind.GENERALIST, "test", "go left")
         with recorder.span("execute_tool test"):
             return runner.run(
@@ -156,6 +169,15 @@ def test_a_calibrated_alarm_holds_the_arm_and_names_its_score(robot, clock, tmp_
     assert float(told[names.MONITOR_SCORE]) > float(told[names.MONITOR_THRESHOLD]) == -100.0
     # What alarms before it is sent never moves the arm.
     assert len(chunk_spans(tmp_path / "run")) == (0 if mode is Mode.ACT else 4)
+
+
+@pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
+def test_an_attempt_that_is_filmed_is_watched_all_the_same(robot, clock, tmp_path) -> None:
+    frames = []
+    watched = Monitoring(Mode.ACT, {PolicyKind.GENERALIST: calibration(robot, -100.0)})
+    told = {"monitoring": watched, "film": lambda frame, _: frames.append(frame.shape)}
+    assert attempt(robot, clock, tmp_path / "run", Ambler(4), **told).ended is Ended.ALARM
+    assert frames
 
 
 @pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
