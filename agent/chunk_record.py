@@ -85,9 +85,12 @@ class ChunkRecord:
         Raises:
             ObjectionError: It must not be sent.
         """
-        monitor = self._monitor or self._begin(observation)
+        begun, monitor = self._monitor is not None, self._monitor or self._begin(observation)
         about = self._told.instruction.about
         found = [monitor.check_aim(observation, output, about)]
+        if not begun and (strangers := self._monitoring.strangers(self._told.route, observation)):
+            # Plain limits watch instead, and nobody should think otherwise.
+            found.append(Finding("monitor_cameras", Level.WARN, len(strangers), 0))
         if self._told.carrying:
             found.insert(0, _grip_lost(observation))
         if self._watched is not None:

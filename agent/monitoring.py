@@ -60,13 +60,18 @@ class Monitoring:
         calibration = self.calibrations.get(route.kind)
         if self.mode is Mode.OFF or calibration is None or skill is None:
             return None
-        if skill not in calibration.card.channels.lasts_s:
-            return None
-        known = calibration.card.fingerprint.cameras
-        if any(known.get(name) != _of_image(image) for name, image in observation.images.items()):
+        if skill not in calibration.card.channels.lasts_s or self.strangers(route, observation):
             return None
         policy = route.policy if isinstance(route.policy, Doubting) else None
         return Watched(calibration, skill, observation.time_s, policy)
+
+    def strangers(self, route: Route, observation: Observation) -> tuple[str, ...]:
+        """Cameras whose pictures the policy's calibration does not know."""
+        calibration = self.calibrations.get(route.kind)
+        if self.mode is Mode.OFF or calibration is None:
+            return ()
+        known = calibration.card.fingerprint.cameras
+        return tuple(n for n, image in observation.images.items() if known.get(n) != _of_image(image))
 
 
 class Watched:

@@ -189,7 +189,7 @@ def test_compared_with_nothing_an_attempt_is_under_plain_limits(robot, clock, tm
 
 
 @pytest.mark.parametrize("clock", ["lockstep"], indirect=True)
-def test_a_calibration_of_other_cameras_is_not_used(robot, clock, tmp_path) -> None:
+def test_a_calibration_of_other_cameras_is_not_used_and_that_is_said(robot, clock, tmp_path) -> None:
     other = calibration(robot, -100.0)
     card = other.card.fingerprint.model_copy(update={"cameras": {"wrist": "another"}})
     other = replace(other, card=other.card.model_copy(update={"fingerprint": card}))
@@ -199,3 +199,5 @@ def test_a_calibration_of_other_cameras_is_not_used(robot, clock, tmp_path) -> N
     )
     assert done.ended is Ended.DONE
     assert done.score is None
+    told = [log.attributes for span in chunk_spans(tmp_path / "run") for log in span.logs]
+    assert [a[names.MONITOR_NAME] for a in told if names.MONITOR_NAME in a] == ["monitor_cameras"]
