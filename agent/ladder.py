@@ -46,7 +46,7 @@ class Ladder(BaseModel):
     )
     blind: tuple[Response, ...] = Field(default=(Response.RETRY, Response.ASK), min_length=1, max_length=16)
     most: int = Field(default=8, ge=1, le=100)
-    believed: int = Field(default=2, ge=1, le=100)
+    believed: int = Field(default=1, ge=1, le=100)
 
     def model_post_init(self, _context: object) -> None:
         """Raises ValueError for a rung that decides nothing."""
