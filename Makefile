@@ -42,7 +42,7 @@ bench: .venv/dev-ready  ## cost of physics, guard, stop and recording
 	$(BIN)/python -m traces.bench
 
 eval: .venv/dev-ready  ## the published figures: success, perception, planner, replay (hours)
-	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3000000 --count 100 --keep runs/eval
+	$(BIN)/python -m scenarios.evaluate "clear the table" --first 3980000 --count 100 --keep runs/eval
 	$(BIN)/python -m scenarios.eval_perception --count 500 --seed 2000000
 	$(BIN)/python -m scenarios.eval_planner
 	$(BIN)/python -m scenarios.eval_replay physics runs/eval --count 50

@@ -85,12 +85,9 @@ class ChunkRecord:
         Raises:
             ObjectionError: It must not be sent.
         """
-        begun, monitor = self._monitor is not None, self._monitor or self._begin(observation)
+        monitor, at_first = (self._monitor, ()) if self._monitor else self._begin(observation)
         about = self._told.instruction.about
-        found = [monitor.check_aim(observation, output, about)]
-        if not begun and (strangers := self._monitoring.strangers(self._told.route, observation)):
-            # Plain limits watch instead, and nobody should think otherwise.
-            found.append(Finding("monitor_cameras", Level.WARN, len(strangers), 0))
+        found = [monitor.check_aim(observation, output, about), *at_first]
         if self._told.carrying:
             found.insert(0, _grip_lost(observation))
         if self._watched is not None:
@@ -146,13 +143,17 @@ class ChunkRecord:
             span.finish()
         self._open.clear()
 
-    def _begin(self, observation: Observation) -> ChunkMonitor:
-        """The first look of the attempt: from here on it is watched."""
-        route = self._told.route
-        self._watched = self._monitoring.begin(route, self._told.skill, observation)
+    def _begin(self, observation: Observation) -> tuple[ChunkMonitor, tuple[Finding, ...]]:
+        """The first look of the attempt: who watches it from here on, and what is to be said about that."""
+        route, at_first = self._told.route, tuple[Finding, ...]()
+        if strangers := self._monitoring.strangers(route, observation):
+            # Plain limits watch instead, and nobody should think otherwise.
+            at_first = (Finding("monitor_cameras", Level.WARN, len(strangers), 0),)
+        else:
+            self._watched = self._monitoring.begin(route, self._told.skill, observation.time_s)
         bounds = self._monitoring.thresholds(route, calibrated=self._watched is not None)
         self._monitor = ChunkMonitor(observation.time_s, self._told.budget_s, bounds)
-        return self._monitor
+        return self._monitor, at_first
 
     def _refuse(self, findings: Sequence[Finding]) -> None:
         """A chunk that is not sent has no span: what was found stands in the attempt's."""
